@@ -1,0 +1,69 @@
+//! A stage whose backend stands inside a layer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::{Clock, Facts, Scene, Skip, Stage};
+use crate::{Backend, BoxFuture, Peer, PeerId};
+
+/// What puts a layer around a backend.
+type Layer<'s> = Box<dyn Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + Sync + 's>;
+
+/// The world of another stage, with a layer around each backend that it opens.
+pub struct Layered<'s> {
+    stage: &'s dyn Stage,
+    name: String,
+    layer: Layer<'s>,
+}
+
+impl<'s> Layered<'s> {
+    /// The world of `stage`; the row is called `BACKEND in NAME`.
+    pub fn new(
+        stage: &'s dyn Stage,
+        name: &str,
+        layer: impl Fn(Arc<dyn Backend>) -> Arc<dyn Backend> + Send + Sync + 's,
+    ) -> Self {
+        let name = format!("{} in {name}", stage.name());
+        Self { stage, name, layer: Box::new(layer) }
+    }
+}
+
+impl fmt::Debug for Layered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layered").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Stage for Layered<'_> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn facts(&self) -> &Facts {
+        self.stage.facts()
+    }
+
+    fn open(&self) -> BoxFuture<'_, Scene> {
+        Box::pin(async {
+            let Scene { backend, mut names, upstream } = self.stage.open().await;
+            let backend = (self.layer)(backend);
+            names.push(backend.name());
+            Scene { backend, names, upstream }
+        })
+    }
+
+    fn peer(&self, seen: IpNet, id: Option<PeerId>) -> Result<Peer<'static>, Skip> {
+        self.stage.peer(seen, id)
+    }
+
+    fn admits(&self, uri: &Url) -> bool {
+        self.stage.admits(uri)
+    }
+
+    fn clock(&self) -> Clock {
+        self.stage.clock()
+    }
+}
