@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Hostile, Skip};
-use crate::{IdScope, Peer, PeerId, Scope, Server, Token, Trust};
+use crate::{IdScope, Peer, PeerId, Scope, Server, ServerList, Token, Trust};
 
 /// Networks and what is true of them. The most specific network that contains a peer counts.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +67,8 @@ impl Facts {
         let hostile = Hostile::catalogue(net("198.51.100.0/24")).into_iter().enumerate().map(
             |(number, hostile)| {
                 let scope = Scope::net(net(&format!("3fff:66:0:{number:x}::/64")));
-                Network::new(format!("hostile-{number}"), scope, Truth::Hostile(hostile))
+                let name = format!("hostile-{}-{number}", hostile.kind());
+                Network::new(name, scope, Truth::Hostile(hostile))
             },
         );
         Self::new(friendly().into_iter().chain(troubled()).chain(hostile))
@@ -121,6 +122,11 @@ impl Network {
         self.scope.net.prefix_len() == self.scope.net.max_prefix_len()
     }
 
+    /// Whether its upstream fails, is silent or hostile.
+    pub fn is_troubled(&self) -> bool {
+        !matches!(self.truth, Truth::Speaks(_) | Truth::Nobody)
+    }
+
     /// Its servers, best first; empty unless servers speak for it.
     pub fn servers(&self) -> Vec<Speaker> {
         let Truth::Speaks(servers) = &self.truth else { return Vec::new() };
@@ -129,6 +135,11 @@ impl Network {
             (a.order, a.preference, a.uri.as_str()).cmp(&(b.order, b.preference, b.uri.as_str()))
         });
         servers
+    }
+
+    /// Its servers as a backend would give them; `None` unless servers speak for it.
+    pub fn server_list(&self, trust: Trust) -> Option<ServerList> {
+        ServerList::new(self.servers().iter().map(|speaker| speaker.server(None, trust)))
     }
 
     /// Greater is more specific: a longer prefix, then fewer peer IDs.

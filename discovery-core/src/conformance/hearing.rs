@@ -1,10 +1,11 @@
 //! How a law is tried: which peers it is tried on, and how they are asked for.
 
 use std::fmt;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::outcome::Outcome;
 use super::sequence::Sequence;
@@ -73,7 +74,7 @@ impl<'s> Hearing<'s> {
                 Verdict::Held { cases: self.cases, left_out: self.left_out }
             }
             Ok(()) => {
-                self.leave_out(Skip::new("the law", "no peer of the facts is a case for it"));
+                self.leave_out(Skip::new("all of it", "no peer of the facts is a case for it"));
                 Verdict::Skipped(self.left_out)
             }
         }
@@ -143,9 +144,6 @@ impl<'s> Hearing<'s> {
 
     /// Asks as [`ask_within`](Self::ask_within); the law is broken if the outcome comes later than
     /// the deadline.
-    ///
-    /// On a running clock what counts as late is measured by a control timer of the same deadline:
-    /// on a busy machine it rings late too.
     pub(crate) async fn ask_punctually(
         &self,
         patience: Duration,
@@ -153,18 +151,34 @@ impl<'s> Hearing<'s> {
         case: &Case<'_>,
     ) -> Result<Outcome, Broken> {
         let deadline = Instant::now() + patience;
-        let control = tokio::spawn(async move {
-            sleep_until(deadline).await;
-            Instant::now()
-        });
+        let control = (self.stage.clock() == Clock::Running).then(|| Control::start(patience));
         let outcome = self.ask_within(patience, scene, case).await?;
         let back = Instant::now();
-        let slack = if self.stage.clock() == Clock::Paused { GRAIN } else { BUSY };
-        let latest = control.await.unwrap_or(deadline).max(deadline) + slack;
+        let latest = control.map_or(deadline + GRAIN, |control| control.stop(deadline) + BUSY);
         ensure(back <= latest, || {
             format!("{case}: back {:?} after a deadline of {patience:?}", back - deadline)
         })?;
         Ok(outcome)
+    }
+}
+
+/// A thread that does nothing but wait for the same deadline: on a busy machine it wakes late too,
+/// and by so much a call may be late. It stands outside the runtime, so a backend that blocks the
+/// runtime's threads is not excused.
+struct Control(JoinHandle<Instant>);
+
+impl Control {
+    fn start(patience: Duration) -> Self {
+        Self(thread::spawn(move || {
+            thread::park_timeout(patience);
+            Instant::now()
+        }))
+    }
+
+    /// When it woke, or `deadline` if that is later.
+    fn stop(self, deadline: Instant) -> Instant {
+        self.0.thread().unpark();
+        self.0.join().unwrap_or(deadline).max(deadline)
     }
 }
 
@@ -198,4 +212,65 @@ fn places(facts: &Facts, network: &Network) -> Vec<(IpNet, Option<PeerId>)> {
         }
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::conformance::laws::deadline_is_met;
+    use crate::conformance::{NoUpstream, Verdict};
+    use crate::{Answer, Backend, BoxFuture, Error, Scope};
+
+    /// Blocks the runtime's only thread, so that the runtime's timers are late too.
+    #[derive(Debug)]
+    struct Blocking(Facts);
+
+    impl Backend for Blocking {
+        fn name(&self) -> &'static str {
+            "blocking"
+        }
+
+        fn discover<'a>(
+            &'a self,
+            _: &'a Peer<'a>,
+            _: &'a Call,
+        ) -> BoxFuture<'a, Result<Arc<Answer>, Error>> {
+            Box::pin(async {
+                thread::sleep(SHORT + BUSY + BUSY);
+                Err(Error::invalid("none", "none"))
+            })
+        }
+    }
+
+    impl Stage for Blocking {
+        fn name(&self) -> &'static str {
+            "blocking"
+        }
+
+        fn facts(&self) -> &Facts {
+            &self.0
+        }
+
+        fn open(&self) -> BoxFuture<'_, Scene> {
+            let backend = Self(self.0.clone());
+            Box::pin(async { Scene::new(Arc::new(backend), Arc::new(NoUpstream)) })
+        }
+    }
+
+    /// Law 11 on a running clock: a late runtime is no excuse, only a late machine is.
+    #[tokio::test]
+    async fn blocking_the_runtime_is_no_excuse() {
+        let scope = Scope::net("203.0.113.65/32".parse().unwrap());
+        let stage = Blocking(Facts::new([Network::new("silent", scope, Truth::Silent)]));
+        assert!(matches!(deadline_is_met(&stage).await, Verdict::Broken(_)));
+    }
+
+    /// Without a peer to try it on a law is skipped, not held.
+    #[tokio::test]
+    async fn nothing_to_try_is_no_success() {
+        let verdict = deadline_is_met(&Blocking(Facts::default())).await;
+        assert!(matches!(verdict, Verdict::Skipped(left_out) if !left_out.is_empty()));
+    }
 }

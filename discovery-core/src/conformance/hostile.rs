@@ -57,6 +57,21 @@ impl Hostile {
         uris.chain(kinds).collect()
     }
 
+    /// One word for it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Uri(_) => "uri",
+            Self::Garbage => "garbage",
+            Self::Oversize => "oversize",
+            Self::Trickle => "trickle",
+            Self::Loop => "loop",
+            Self::Endless => "endless",
+            Self::Flood(_) => "flood",
+            Self::Lifetime(_) => "lifetime",
+            Self::Unasked { .. } => "unasked",
+        }
+    }
+
     /// The servers in it that are harmless in themselves.
     pub fn servers(&self) -> Vec<Speaker> {
         match self {

@@ -67,3 +67,44 @@ impl Stage for Layered<'_> {
         self.stage.clock()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{ScriptedStage, run_all};
+    use crate::{Answer, Call, Error};
+
+    /// A layer that waits for nothing and forgets the deadline.
+    #[derive(Debug)]
+    struct Patient(Arc<dyn Backend>);
+
+    impl Backend for Patient {
+        fn name(&self) -> &'static str {
+            "patient"
+        }
+
+        fn discover<'a>(
+            &'a self,
+            peer: &'a Peer<'a>,
+            call: &'a Call,
+        ) -> BoxFuture<'a, Result<Arc<Answer>, Error>> {
+            Box::pin(async move {
+                let call = Call { deadline: None, ..*call };
+                self.0.discover(peer, &call).await
+            })
+        }
+    }
+
+    /// A layer's fault is the row's fault: laws see through to what the layer does.
+    #[tokio::test(start_paused = true)]
+    async fn a_layer_is_tried_with_its_backend() {
+        let stage = ScriptedStage::new(Facts::standard(), Clock::Paused);
+        let same = run_all(&Layered::new(&stage, "nothing", |backend| backend)).await;
+        same.assert_lawful();
+        assert!(same.row().starts_with("scripted in nothing "));
+
+        let patient = run_all(&Layered::new(&stage, "patient", |b| Arc::new(Patient(b)))).await;
+        let broken: Vec<_> = patient.broken().map(|law| law.number).collect();
+        assert_eq!(broken, [8, 11], "{patient}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What came of trying the laws.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Skip;
@@ -71,19 +72,13 @@ impl Report {
 
     /// The line above the rows: the laws' numbers, and what the signs mean.
     pub fn heading() -> String {
-        let numbers: String =
-            LAWS.iter().map(|law| format!("{:>SIGN_WIDTH$}", law.number)).collect();
-        format!("{:NAME_WIDTH$}{numbers}   + held, (+) held in part, - skipped, X broken", "law")
+        let numbers = LAWS.iter().map(|law| law.number);
+        format!("{}   + held, (+) held in part, - skipped, X broken", line("law", numbers))
     }
 
     /// The row alone.
     pub fn row(&self) -> String {
-        let signs: String = self
-            .verdicts
-            .iter()
-            .map(|(_, verdict)| format!("{:>SIGN_WIDTH$}", verdict.sign()))
-            .collect();
-        format!("{:NAME_WIDTH$}{signs}", self.stage)
+        line(&self.stage, self.verdicts.iter().map(|(_, verdict)| verdict.sign()))
     }
 
     /// The verdicts, in the order of the laws.
@@ -111,6 +106,11 @@ impl Report {
     }
 }
 
+/// A line of the matrix.
+fn line(name: &str, cells: impl Iterator<Item = impl fmt::Display>) -> String {
+    cells.fold(format!("{name:NAME_WIDTH$}"), |line, cell| format!("{line}{cell:>SIGN_WIDTH$}"))
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.row())?;
@@ -122,11 +122,19 @@ impl fmt::Display for Report {
                 write!(f, "\n  law {}: left out {skip}", law.number)?;
             }
         }
-        for skip in &self.left_out {
-            write!(f, "\n  left out {skip}")?;
+        for (reason, what) in by_reason(&self.left_out) {
+            write!(f, "\n  left out because {reason}: {}", what.join(", "))?;
         }
         Ok(())
     }
+}
+
+fn by_reason(skips: &[Skip]) -> BTreeMap<&str, Vec<&str>> {
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for skip in skips {
+        reasons.entry(&skip.reason).or_default().push(&skip.what);
+    }
+    reasons
 }
 
 #[cfg(test)]
@@ -151,7 +159,7 @@ mod tests {
             "reversed",
             "law 2: left out upstream off: no switch",
             "law 3: left out",
-            "left out silent6: no IPv6",
+            "left out because no IPv6: silent6",
         ] {
             assert!(text.contains(part), "{text}");
         }

@@ -10,8 +10,8 @@ use super::Fault;
 use crate::conformance::outcome::Outcome;
 use crate::conformance::{Hostile, Network, Speaker, Truth};
 use crate::{
-    Answer, Cause, Dnssec, Error, Guide, IdScope, NoServer, Peer, PeerId, Scope, Server,
-    ServerList, Step, Token, Trace, Trust, Validity, code,
+    Answer, Cause, Error, Guide, IdScope, NoServer, Peer, PeerId, Scope, Server, ServerList, Step,
+    Token, Trace, Trust, Validity, code,
 };
 
 const NAME: &str = "scripted";
@@ -118,28 +118,16 @@ impl Distortion<'_> {
         }
         Url::parse(text).ok()?;
         let list = servers(&[Speaker::new(text, 100, 10)]);
-        Some(Ok(Arc::new(Answer {
-            backend: NAME,
-            approach: 1,
-            guide: Guide::Servers(ServerList::new(list)?),
-            scope: exactly(self.peer),
-            validity: Validity::new(Instant::now(), HOLDS),
-            incomplete: false,
-            dnssec: Dnssec::Unknown,
-            trace: Trace::default(),
-        })))
+        let validity = Validity::new(Instant::now(), HOLDS);
+        let guide = Guide::Servers(ServerList::new(list)?);
+        Some(Ok(Arc::new(Answer::new(NAME, 1, guide, exactly(self.peer), validity))))
     }
 }
 
 /// Surely none, for this peer alone.
 pub(super) fn absence(peer: &Peer<'_>) -> Error {
-    Error::NoServer(Arc::new(NoServer {
-        backend: NAME,
-        scope: exactly(peer),
-        validity: Validity::new(Instant::now(), HOLDS),
-        dnssec: Dnssec::Unknown,
-        trace: Trace::default(),
-    }))
+    let validity = Validity::new(Instant::now(), HOLDS);
+    Error::NoServer(Arc::new(NoServer::new(NAME, exactly(peer), validity)))
 }
 
 pub(super) fn unavailable(why: &str) -> Error {
