@@ -87,11 +87,11 @@ impl<'s> Hearing<'s> {
         }
     }
 
-    /// Peers of the networks of which something `wanted` is true.
-    pub(crate) fn cases(&mut self, wanted: impl Fn(&Truth) -> bool) -> Vec<Case<'s>> {
+    /// Peers of the networks `wanted`.
+    pub(crate) fn cases(&mut self, wanted: impl Fn(&Network) -> bool) -> Vec<Case<'s>> {
         let facts = self.stage.facts();
         let mut cases = Vec::new();
-        for network in facts.networks().iter().filter(|network| wanted(&network.truth)) {
+        for network in facts.networks().iter().filter(|network| wanted(network)) {
             for (seen, id) in places(facts, network) {
                 match self.stage.peer(seen, id) {
                     Ok(peer) => cases.push(Case { network, peer }),
@@ -104,7 +104,7 @@ impl<'s> Hearing<'s> {
     }
 
     /// As [`cases`](Self::cases), one peer for each network.
-    pub(crate) fn samples(&mut self, wanted: impl Fn(&Truth) -> bool) -> Vec<Case<'s>> {
+    pub(crate) fn samples(&mut self, wanted: impl Fn(&Network) -> bool) -> Vec<Case<'s>> {
         let mut cases = self.cases(wanted);
         let all = cases.len();
         cases.dedup_by_key(|case| &raw const *case.network);

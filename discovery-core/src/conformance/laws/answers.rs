@@ -7,21 +7,21 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv6Net};
 use tokio::time::Instant;
 
-use crate::conformance::Truth;
 use crate::conformance::hearing::{Broken, Case, Hearing, Ruling, ensure};
 use crate::conformance::outcome::{Gist, scope_of, uris};
 use crate::conformance::sequence::Sequence;
+use crate::conformance::{Network, Truth};
 use crate::{Answer, Error, Guide, IdScope, Peer, PeerId, Scope};
 
 /// No absence holds longer (spec: negative answers are kept an hour at most).
 const LONGEST_ABSENCE: Duration = Duration::from_secs(3_600);
 
-fn speaks(truth: &Truth) -> bool {
-    matches!(truth, Truth::Speaks(_))
+fn speaks(network: &Network) -> bool {
+    matches!(network.truth, Truth::Speaks(_))
 }
 
-fn is_settled(truth: &Truth) -> bool {
-    speaks(truth) || *truth == Truth::Nobody
+fn is_settled(network: &Network) -> bool {
+    speaks(network) || network.truth == Truth::Nobody
 }
 
 pub(super) async fn answer_names_the_servers(hearing: &mut Hearing<'_>) -> Ruling {
@@ -53,7 +53,7 @@ fn names_the_servers(hearing: &Hearing<'_>, case: &Case<'_>, answer: &Answer) ->
 
 pub(super) async fn scope_contains_the_peer(hearing: &mut Hearing<'_>) -> Ruling {
     let scene = hearing.open().await;
-    for case in hearing.cases(|truth| *truth != Truth::Silent) {
+    for case in hearing.cases(|network| network.truth != Truth::Silent) {
         let outcome = hearing.ask(&scene, &case).await?;
         if let Some(scope) = scope_of(&outcome) {
             ensure(scope.contains(&case.peer), || {
@@ -66,7 +66,7 @@ pub(super) async fn scope_contains_the_peer(hearing: &mut Hearing<'_>) -> Ruling
 
 /// Compares backends that remember nothing, so that no cache hides the difference.
 pub(super) async fn scope_is_sound(hearing: &mut Hearing<'_>) -> Ruling {
-    for case in hearing.cases(|truth| *truth != Truth::Silent) {
+    for case in hearing.cases(|network| network.truth != Truth::Silent) {
         let outcome = hearing.ask_fresh(&case).await?;
         let Some(scope) = scope_of(&outcome) else { continue };
         for (seen, id) in others_in(scope, &case.peer, hearing) {
@@ -169,9 +169,16 @@ fn best_first(case: &Case<'_>, answer: &Answer) -> Ruling {
 /// [`Peer`] folds mapped addresses, so a backend that goes by the peer's address alone keeps this
 /// law by itself; one that reads what the peer sent must not undo it.
 pub(super) async fn mapped_equals_v4(hearing: &mut Hearing<'_>) -> Ruling {
-    for case in hearing.cases(is_settled) {
+    let is_ipv4 = |network: &Network| network.scope.net.addr().is_ipv4();
+    for case in hearing.cases(|network| is_settled(network) && is_ipv4(network)) {
         let Some(mapped) = mapped(case.peer.net()) else { continue };
-        let Ok(peer) = hearing.stage.peer(mapped, case.peer.id().copied()) else { continue };
+        let peer = match hearing.stage.peer(mapped, case.peer.id().copied()) {
+            Ok(peer) => peer,
+            Err(skip) => {
+                hearing.leave_out(skip);
+                continue;
+            }
+        };
         let plain = Gist::of(&hearing.ask_fresh(&case).await?);
         let folded = Gist::of(&hearing.ask_fresh(&Case { peer, ..case.clone() }).await?);
         ensure(plain == folded, || format!("{case} gives {plain}, seen as {mapped} {folded}"))?;
@@ -187,7 +194,7 @@ fn mapped(net: IpNet) -> Option<IpNet> {
 
 pub(super) async fn absence_is_dated(hearing: &mut Hearing<'_>) -> Ruling {
     let scene = hearing.open().await;
-    for case in hearing.cases(|truth| *truth == Truth::Nobody) {
+    for case in hearing.cases(|network| network.truth == Truth::Nobody) {
         let outcome = hearing.ask(&scene, &case).await?;
         let Err(Error::NoServer(none)) = outcome else {
             let gist = Gist::of(&outcome);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::conformance::hearing::{Broken, Case, Hearing, Ruling, ensure};
 use crate::conformance::outcome::{Gist, Outcome};
 use crate::conformance::sequence::Sequence;
-use crate::conformance::{Hostile, Scene, Truth};
+use crate::conformance::{Hostile, Network, Scene, Truth};
 use crate::{BoxFuture, Call, Error, Freshness, Known, Trace, code};
 
 const CROWD: usize = 100;
@@ -21,15 +21,15 @@ const MOST_POLLS: u64 = 5;
 /// Long enough for a hundred calls on a busy machine, whatever a layer queues.
 const CROWD_PATIENCE: Duration = Duration::from_secs(20);
 
-fn is_settled(truth: &Truth) -> bool {
-    matches!(truth, Truth::Speaks(_) | Truth::Nobody)
+fn is_settled(network: &Network) -> bool {
+    matches!(network.truth, Truth::Speaks(_) | Truth::Nobody)
 }
 
 /// All on one backend, so that what each dropped call leaves behind adds up.
 pub(super) async fn dropping_leaves_the_backend_usable(hearing: &mut Hearing<'_>) -> Ruling {
     let scene = hearing.open().await;
     let mut random = Sequence::new(9);
-    for case in hearing.samples(|truth| is_settled(truth) || *truth == Truth::Silent) {
+    for case in hearing.samples(|network| is_settled(network) || network.truth == Truth::Silent) {
         for _ in 0..DROPS_PER_PEER {
             drop_after(&scene, &case, 1 + random.below(MOST_POLLS)).await;
         }
@@ -111,7 +111,7 @@ fn is_limit(outcome: &Outcome) -> bool {
 
 pub(super) async fn concurrent_calls_agree(hearing: &mut Hearing<'_>) -> Ruling {
     let scene = hearing.open().await;
-    for case in hearing.samples(|truth| is_settled(truth) || *truth == Truth::Failing) {
+    for case in hearing.samples(|network| is_settled(network) || network.truth == Truth::Failing) {
         let truth = Gist::of(&hearing.ask_fresh(&case).await?);
         let outcomes = crowd(&scene, &case, vec![None; CROWD]).await?;
         let told: Vec<_> = outcomes.iter().filter(|outcome| !is_limit(outcome)).collect();
@@ -124,7 +124,7 @@ pub(super) async fn concurrent_calls_agree(hearing: &mut Hearing<'_>) -> Ruling 
 }
 
 pub(super) async fn deadline_is_met(hearing: &mut Hearing<'_>) -> Ruling {
-    for case in hearing.cases(|truth| *truth == Truth::Silent) {
+    for case in hearing.cases(|network| network.truth == Truth::Silent) {
         for patience in [Duration::ZERO, Duration::from_millis(300)] {
             let scene = hearing.open().await;
             hearing.ask_punctually(patience, &scene, &case).await?.ok();
@@ -160,7 +160,8 @@ fn backends_in(trace: &Trace) -> impl Iterator<Item = &'static str> {
 
 pub(super) async fn known_says_what_discover_would(hearing: &mut Hearing<'_>) -> Ruling {
     let trickle = Truth::Hostile(Hostile::Trickle);
-    for case in hearing.cases(|truth| *truth != Truth::Silent && *truth != trickle) {
+    for case in hearing.cases(|network| network.truth != Truth::Silent && network.truth != trickle)
+    {
         let truth = Gist::of(&hearing.ask_fresh(&case).await?);
         let scene = hearing.open().await;
         known_fits(hearing, &scene, &case, &truth, Instant::now())?;

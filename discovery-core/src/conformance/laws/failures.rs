@@ -20,7 +20,7 @@ const AN_HOUR: Duration = Duration::from_secs(3_601);
 
 pub(super) async fn failure_is_not_absence(hearing: &mut Hearing<'_>) -> Ruling {
     let scene = hearing.open().await;
-    for case in hearing.cases(|truth| matches!(truth, Truth::Failing | Truth::Silent)) {
+    for case in hearing.cases(|network| matches!(network.truth, Truth::Failing | Truth::Silent)) {
         let outcome = hearing.ask(&scene, &case).await?;
         never_absent(&case, &outcome)?;
         if let Ok(answer) = &outcome {
@@ -56,7 +56,8 @@ async fn upstream_off(hearing: &mut Hearing<'_>) -> Ruling {
         hearing.leave_out(skip);
         return Ok(());
     }
-    let cases = hearing.samples(|truth| matches!(truth, Truth::Speaks(_) | Truth::Nobody));
+    let cases =
+        hearing.samples(|network| matches!(network.truth, Truth::Speaks(_) | Truth::Nobody));
     for case in &cases {
         never_absent(case, &hearing.ask_within(SHORT, &scene, case).await?)?;
     }
@@ -85,7 +86,7 @@ async fn recovery(hearing: &mut Hearing<'_>, scene: &Scene, cases: &[Case<'_>]) 
 }
 
 pub(super) async fn hostile_input_is_refused(hearing: &mut Hearing<'_>) -> Ruling {
-    for case in hearing.cases(|truth| matches!(truth, Truth::Hostile(_))) {
+    for case in hearing.cases(|network| matches!(network.truth, Truth::Hostile(_))) {
         let Truth::Hostile(hostile) = &case.network.truth else { continue };
         let scene = hearing.open().await;
         let before = scene.upstream.asked();
