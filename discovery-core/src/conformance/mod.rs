@@ -18,6 +18,22 @@
 //! # }
 //! ```
 //!
+//! How a stage may render the facts, and what belongs into [`Facts::without`]:
+//!
+//! | fact | a DNS zone | HTTP routes | announces |
+//! |---|---|---|---|
+//! | [`Truth::Speaks`] | records in the order listed | a redirect or IRD per network | `alto=` and the URI |
+//! | [`Truth::Nobody`] | no record | the reply that says "none" | left out |
+//! | [`Truth::Failing`] | SERVFAIL | 503 | left out |
+//! | [`Truth::Silent`] | no reply | a connection, no reply | left out |
+//! | [`Hostile::Uri`] | a record with it | `Location` with it | `alto=` and it |
+//! | [`Hostile::Garbage`], [`Oversize`](Hostile::Oversize) | octets that are no message; the largest message | a body that is no JSON; an endless one | octets that are no query |
+//! | [`Hostile::Trickle`] | a TCP reply an octet at a time | a body an octet at a time | left out |
+//! | [`Hostile::Loop`], [`Endless`](Hostile::Endless) | non-terminal records | redirects | left out |
+//! | [`Hostile::Flood`] | that many records | that many servers | the key that many times |
+//! | [`Hostile::Lifetime`] | the TTL | `max-age` | the blob's lifetime |
+//! | [`Hostile::Unasked`] | records of the victim's in the additional section | the victim in the reply | left out |
+//!
 //! What a stage cannot express is a named [`Skip`], printed with the report and never silent.
 //! [`Layered`] puts a layer around the backend of another stage, so the same laws are tried on each
 //! backend inside each layer. [`Scripted`] is a backend that answers from facts in memory: the
@@ -35,6 +51,7 @@ mod layered;
 mod outcome;
 mod report;
 mod scripted;
+mod scripted_stage;
 mod sequence;
 mod stage;
 pub mod wrong;
@@ -44,5 +61,6 @@ pub use hostile::Hostile;
 pub use laws::run_all;
 pub use layered::Layered;
 pub use report::{Report, Verdict};
-pub use scripted::{Scripted, ScriptedStage};
+pub use scripted::Scripted;
+pub use scripted_stage::ScriptedStage;
 pub use stage::{Clock, NoUpstream, Scene, Skip, Stage, Switched, Upstream};

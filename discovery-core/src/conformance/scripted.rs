@@ -9,9 +9,7 @@ use ipnet::IpNet;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::{
-    Clock, Facts, Hostile, Network, Scene, Skip, Speaker, Stage, Switched, Truth, Upstream,
-};
+use super::{Facts, Hostile, Network, Skip, Speaker, Switched, Truth, Upstream};
 use crate::{
     Answer, Backend, BoxFuture, Call, Cause, Dnssec, Error, Freshness, Guide, IdScope, Known,
     NoServer, Origin, Peer, Policy, Scope, ServerList, Step, Trace, Trust, Validity, code,
@@ -90,7 +88,7 @@ impl Scripted {
             match self.known(peer, Instant::now()) {
                 Known::Fresh(answer) => return Ok(answer),
                 Known::None(none) => return Err(Error::NoServer(none)),
-                Known::Stale(_) | Known::Ask => {}
+                _ => {}
             }
         }
         let outcome = self.walk(peer, call).await;
@@ -200,9 +198,11 @@ impl Scripted {
         Scope { net, id: network.scope.id.clone() }
     }
 
+    /// Nothing more specific than `network` touches `net`, not even for some peer IDs only.
     fn is_uniform(&self, net: IpNet, network: &Network) -> bool {
         !self.facts.networks().iter().any(|other| {
-            net.contains(&other.scope.net) && other.specificity() > network.specificity()
+            let touches = net.contains(&other.scope.net) || other.scope.net.contains(&net);
+            touches && other.specificity() > network.specificity()
         })
     }
 
@@ -280,69 +280,4 @@ fn step(network: &Network, reply: &Reply) -> Step {
 fn exactly(peer: &Peer<'_>) -> Scope {
     let id = peer.id().map_or(IdScope::Any, |id| IdScope::Exactly(*id));
     Scope { net: peer.net(), id }
-}
-
-/// The stage of [`Scripted`].
-#[derive(Clone, Debug)]
-pub struct ScriptedStage {
-    facts: Arc<Facts>,
-    clock: Clock,
-}
-
-impl ScriptedStage {
-    /// The world of these facts. [`Clock::Paused`] only inside a runtime whose clock is paused.
-    pub fn new(facts: Facts, clock: Clock) -> Self {
-        Self { facts: Arc::new(facts), clock }
-    }
-}
-
-impl Stage for ScriptedStage {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
-    fn open(&self) -> BoxFuture<'_, Scene> {
-        Box::pin(async {
-            let backend = Scripted::new(self.facts.clone());
-            let upstream = backend.upstream();
-            Scene::new(Arc::new(backend), upstream)
-        })
-    }
-
-    fn clock(&self) -> Clock {
-        self.clock
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::conformance::run_all;
-
-    /// The reference keeps every law, in every part, on a paused clock.
-    #[tokio::test(start_paused = true)]
-    async fn keeps_every_law() {
-        let report = run_all(&ScriptedStage::new(Facts::standard(), Clock::Paused)).await;
-        report.assert_lawful();
-        let text = report.to_string();
-        assert!(!text.contains("left out") && !text.contains(" -"), "{text}");
-    }
-
-    /// The same on a clock that runs: laws need no paused one, and may be tried at the same time.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn keeps_every_law_on_a_running_clock() {
-        let stage = Arc::new(ScriptedStage::new(Facts::standard(), Clock::Running));
-        let tried = crate::conformance::laws::LAWS.map(|law| {
-            let stage = stage.clone();
-            tokio::spawn(async move { law.check(&*stage).await })
-        });
-        for verdict in tried {
-            let verdict = verdict.await.unwrap();
-            assert!(!verdict.is_broken(), "{verdict:?}");
-        }
-    }
 }
