@@ -19,3 +19,10 @@ pub struct NoServer {
     /// What was asked.
     pub trace: Trace,
 }
+
+impl NoServer {
+    /// An absence of which nothing is known about DNSSEC, without a trace.
+    pub fn new(backend: &'static str, scope: Scope, validity: Validity) -> Self {
+        Self { backend, scope, validity, dnssec: Dnssec::default(), trace: Trace::default() }
+    }
+}

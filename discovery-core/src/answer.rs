@@ -31,6 +31,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A complete answer of which nothing is known about DNSSEC, without a trace.
+    pub fn new(
+        backend: &'static str,
+        approach: u8,
+        guide: Guide,
+        scope: Scope,
+        validity: Validity,
+    ) -> Self {
+        let (dnssec, trace) = (Dnssec::default(), Trace::default());
+        Self { backend, approach, guide, scope, validity, incomplete: false, dnssec, trace }
+    }
+
     /// The servers, best first; empty if the peer brought its own guidance.
     pub fn servers(&self) -> &[Server] {
         match &self.guide {

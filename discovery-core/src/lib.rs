@@ -19,6 +19,9 @@ mod absence;
 mod answer;
 mod backend;
 mod call;
+#[cfg(any(test, feature = "conformance"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
 mod error;
 mod peer;
 mod policy;
