@@ -1,0 +1,20 @@
+//! What the project's tests stand on.
+//!
+//! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
+//! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file.
+//!
+//! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
+//! the product uses: a test that shares its subject's code shares its faults.
+//!
+//! Nothing here returns an error for a broken set-up: it panics and says what to do about it.
+#![forbid(unsafe_code)]
+// Every function here may panic: that is how a test fails.
+#![allow(clippy::missing_panics_doc)]
+
+pub mod dns_zone;
+mod record;
+pub mod vectors;
+pub mod wire;
+
+pub use dns_zone::{Found, Lookup, Zone};
+pub use record::{Data, Naptr, Record, Soa};
