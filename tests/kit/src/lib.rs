@@ -11,10 +11,18 @@
 // Every function here may panic: that is how a test fails.
 #![allow(clippy::missing_panics_doc)]
 
+mod background;
+pub mod client;
 pub mod dns_zone;
+mod name_server;
+pub mod ports;
+mod query_log;
 mod record;
+pub mod scripted;
 pub mod vectors;
 pub mod wire;
 
 pub use dns_zone::{Found, Lookup, Zone};
+pub use name_server::NameServer;
+pub use query_log::{Asked, QueryLog};
 pub use record::{Data, Naptr, Record, Soa};
