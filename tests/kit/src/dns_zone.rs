@@ -1,5 +1,6 @@
 //! A zone in memory: the root zone with a few records, everything else absent.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::record::{Data, Record};
@@ -14,9 +15,9 @@ pub struct Zone {
 /// The apex every zone gets: real servers refuse a zone without SOA, NS and the address of the
 /// name server. Denials live for 300 s.
 const APEX: [&str; 3] = [
-    ". 300 IN SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 300",
-    ". 300 IN NS ns.invalid.",
-    "ns.invalid. 300 IN A 127.0.0.1",
+    ". 300 IN SOA ns.root. hostmaster.root. 1 3600 600 86400 300",
+    ". 300 IN NS ns.root.",
+    "ns.root. 300 IN A 127.0.0.1",
 ];
 
 /// What a zone says of a name and a type.
@@ -63,6 +64,12 @@ impl Zone {
             writeln!(text, "{record}").expect("writing to a string");
             text
         })
+    }
+
+    /// The names that hold records, each once.
+    pub fn owners(&self) -> Vec<String> {
+        let owners: BTreeSet<&String> = self.records.iter().map(|record| &record.owner).collect();
+        owners.into_iter().cloned().collect()
     }
 
     /// What the zone says, CNAME and DNAME followed as a resolver would.

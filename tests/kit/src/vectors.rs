@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Mutex;
+use std::thread;
 
 use serde::Deserialize;
 
@@ -17,6 +19,35 @@ pub fn all() -> Vec<Vector> {
 /// The vectors an authoritative server alone can serve, and so any real one.
 pub fn for_real_servers() -> Vec<Vector> {
     all().into_iter().filter(|vector| vector.server == ServedBy::Any).collect()
+}
+
+/// Checks each vector against a server of its zone. Vectors of one zone share a server and follow
+/// each other; the servers stand side by side, as many as there are processors.
+pub fn check_each<S>(
+    vectors: Vec<Vector>,
+    start: impl Fn(&Zone) -> S + Sync,
+    check: impl Fn(&S, &Vector) + Sync,
+) {
+    let groups = Mutex::new(by_zone(vectors).into_iter());
+    let next = || groups.lock().ok().and_then(|mut groups| groups.next());
+    let work = || {
+        while let Some(group) = next() {
+            let server = start(&group[0].zone());
+            for vector in &group {
+                check(&server, vector);
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+}
+
+fn by_zone(vectors: Vec<Vector>) -> Vec<Vec<Vector>> {
+    let mut groups: BTreeMap<Vec<String>, Vec<Vector>> = BTreeMap::new();
+    for vector in vectors {
+        groups.entry(vector.zone.clone()).or_default().push(vector);
+    }
+    groups.into_values().collect()
 }
 
 fn parse(text: &str) -> Result<Vec<Vector>, toml::de::Error> {
