@@ -76,9 +76,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
-        let guard = Mutex::new(&mut self.guard);
-        let ended = || matches!(guard.lock().map(|mut child| child.try_wait()), Ok(Ok(Some(_))));
-        if !wait_until(LAST_WORDS, ended) {
+        let guard = &mut self.guard;
+        if !wait_until(LAST_WORDS, || matches!(guard.try_wait(), Ok(Some(_)))) {
             let kill = ["-c", "kill -KILL $0", &self.id.to_string()];
             let _ = Command::new("/bin/sh").args(kill).status();
             let _ = self.guard.wait();
@@ -87,7 +86,7 @@ impl Drop for Process {
 }
 
 /// Tries every 5 ms until `ready`, at most for `patience`; whether it became so.
-pub fn wait_until(patience: Duration, ready: impl Fn() -> bool) -> bool {
+pub fn wait_until(patience: Duration, mut ready: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !ready() {
         if start.elapsed() > patience {

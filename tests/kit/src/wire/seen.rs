@@ -7,9 +7,9 @@ use super::{Octets, kind};
 pub struct Seen {
     /// The transaction id.
     pub id: u16,
-    /// The flags, without the response code; see [`flag`].
+    /// The flags, without the response code; see [`flag`](super::flag).
     pub flags: u16,
-    /// The response code; see [`rcode`].
+    /// The response code; see [`rcode`](super::rcode).
     pub rcode: u8,
     /// The name it claims to answer.
     pub name: String,
