@@ -1,0 +1,40 @@
+//! What the project's tests stand on.
+//!
+//! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
+//! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
+//! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
+//! - [`scripted`]: a name server in process that misbehaves as told;
+//! - [`tap`]: a proxy that notes the queries a name server gets;
+//! - [`client`]: a DNS client of a few lines;
+//! - [`process`], [`ports`]: programs and ports.
+//!
+//! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
+//! the product uses: a test that shares its subject's code shares its faults.
+//!
+//! Nothing here returns an error for a broken set-up: it panics and says what to do about it.
+#![forbid(unsafe_code)]
+// Every function here may panic: that is how a test fails.
+#![allow(clippy::missing_panics_doc)]
+
+mod background;
+pub mod bind;
+pub mod client;
+pub mod dns_zone;
+pub mod knot;
+mod master_file;
+mod name_server;
+pub mod nsd;
+pub mod ports;
+pub mod process;
+mod query_log;
+mod record;
+pub mod scripted;
+pub mod tap;
+pub mod unbound;
+pub mod vectors;
+pub mod wire;
+
+pub use dns_zone::{Found, Lookup, Zone};
+pub use name_server::{Daemon, NameServer, ZoneFile};
+pub use query_log::{Asked, QueryLog};
+pub use record::{Data, Naptr, Record, Soa};

@@ -1,0 +1,42 @@
+//! NSD, an authoritative name server.
+
+use std::fmt::Write;
+
+use crate::name_server::{Daemon, Recipe, ZoneFile};
+
+/// Starts NSD as the authority for these zones.
+pub fn launch(zones: &[ZoneFile]) -> Daemon {
+    let clauses = zones.iter().enumerate().fold(String::new(), |mut text, (number, zone)| {
+        let apex = &zone.apex;
+        writeln!(text, "zone:\n  name: \"{apex}\"\n  zonefile: \"{number}.zone\"")
+            .expect("writing to a string");
+        text
+    });
+    let recipe = Recipe {
+        program: "nsd",
+        debian_package: "nsd",
+        arguments: &["-d", "-c"],
+        // It drops replies above 200 a second to one network unless told not to.
+        configuration: Box::new(move |folder, address| {
+            let (ip, port, folder) = (address.ip(), address.port(), folder.display());
+            format!(
+                r#"server:
+  ip-address: {ip}@{port}
+  server-count: 1
+  username: ""
+  chroot: ""
+  zonesdir: "{folder}"
+  database: ""
+  pidfile: "{folder}/nsd.pid"
+  xfrdfile: "{folder}/xfrd.state"
+  xfrdir: "{folder}"
+  zonelistfile: "{folder}/zone.list"
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+{clauses}"#
+            )
+        }),
+    };
+    Daemon::launch(recipe, zones)
+}

@@ -1,0 +1,53 @@
+//! Unbound, a recursive name server.
+
+use std::net::SocketAddr;
+
+use crate::name_server::{Daemon, Recipe};
+
+/// Zones that Unbound would answer from its own knowledge (RFC 6303) and the tests use.
+const TEST_ZONES: [&str; 5] = [
+    "2.0.192.in-addr.arpa.",
+    "100.51.198.in-addr.arpa.",
+    "113.0.203.in-addr.arpa.",
+    "10.in-addr.arpa.",
+    "8.b.d.0.1.0.0.2.ip6.arpa.",
+];
+
+/// Starts Unbound as a resolver that takes everything from the authority of the root at this
+/// address. It validates nothing.
+pub fn launch(authority: SocketAddr) -> Daemon {
+    let local = TEST_ZONES.map(|zone| format!("  local-zone: \"{zone}\" nodefault\n")).concat();
+    let upstream = format!("{}@{}", authority.ip(), authority.port());
+    let recipe = Recipe {
+        program: "unbound",
+        debian_package: "unbound",
+        arguments: &["-d", "-c"],
+        configuration: Box::new(move |folder, address| {
+            let (ip, port, folder) = (address.ip(), address.port(), folder.display());
+            format!(
+                r#"server:
+  directory: "{folder}"
+  chroot: ""
+  username: ""
+  pidfile: ""
+  use-syslog: no
+  logfile: ""
+  do-daemonize: no
+  num-threads: 1
+  interface: {ip}
+  port: {port}
+  do-ip6: no
+  do-not-query-localhost: no
+  module-config: "iterator"
+{local}remote-control:
+  control-enable: no
+stub-zone:
+  name: "."
+  stub-addr: {upstream}
+  stub-prime: no
+"#
+            )
+        }),
+    };
+    Daemon::launch(recipe, &[])
+}
