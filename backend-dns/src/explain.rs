@@ -53,7 +53,12 @@ pub(crate) fn records(
     }
     for refused in &verdict.refused {
         let record = records.get(refused.index).map(Shown);
-        let _ = write!(text, "\nrefused: {}: {}", record.as_ref().map_or(&"" as &dyn fmt::Display, |shown| shown), refused.why);
+        let _ = write!(
+            text,
+            "\nrefused: {}: {}",
+            record.as_ref().map_or(&"" as &dyn fmt::Display, |shown| shown),
+            refused.why
+        );
     }
     for dropped in dropped {
         let _ = match dropped {

@@ -217,7 +217,9 @@ impl fmt::Display for Why {
             Self::NoUri => "a terminal record without a URI",
             Self::Regexp => "its regexp is not of the form !.*!URI!",
             Self::Uri(fault) => return fault.fmt(f),
-            Self::Scheme(scheme) => return write!(f, "scheme {scheme} is not the protocol asked for"),
+            Self::Scheme(scheme) => {
+                return write!(f, "scheme {scheme} is not the protocol asked for");
+            }
             Self::Policy(refusal) => return write!(f, "refused by policy: {refusal}"),
         })
     }
@@ -298,10 +300,14 @@ mod tests {
     fn lenient_reading_takes_enum_habits() {
         let lenient =
             |regexp: &str| why(record("u", "ALTO:https", regexp.as_bytes(), "."), Reading::Lenient);
-        for regexp in ["!^.*$!https://a.example/!", "!.*!https://a.example/!i", "!^.*$!https://a.example/!i"] {
+        for regexp in
+            ["!^.*$!https://a.example/!", "!.*!https://a.example/!i", "!^.*$!https://a.example/!i"]
+        {
             assert_eq!(lenient(regexp), None, "{regexp}");
         }
-        for regexp in ["#.*#https://a.example/#", "!(.*)!https://a.example/!", "!.*!https://a/\\1!i"] {
+        for regexp in
+            ["#.*#https://a.example/#", "!(.*)!https://a.example/!", "!.*!https://a/\\1!i"]
+        {
             assert_eq!(lenient(regexp), Some(Why::Regexp), "{regexp}");
         }
     }
@@ -309,7 +315,15 @@ mod tests {
     /// Vectors 27 to 29: URIs that lead nowhere, and downgrades.
     #[test]
     fn uris_are_checked() {
-        for uri in ["a.example/ird", "https://a b/", "https:///ird", "https://u@a.example/", "https://a.example/#f", "https://a.example:0/", "https://a.example/%zz"] {
+        for uri in [
+            "a.example/ird",
+            "https://a b/",
+            "https:///ird",
+            "https://u@a.example/",
+            "https://a.example/#f",
+            "https://a.example:0/",
+            "https://a.example/%zz",
+        ] {
             let why = refused(&format!("!.*!{uri}!"));
             assert!(matches!(why, Some(Why::Uri(_))), "{uri}: {why:?}");
         }
@@ -326,9 +340,17 @@ mod tests {
     /// Hardening T1 and T14: a server that may not be contacted is told apart from a broken record.
     #[test]
     fn policy_refusals_are_kept_apart() {
-        for uri in ["https://127.0.0.1/", "https://0x7f.1/", "https://[::ffff:10.0.0.1]/", "https://a.example:22/"] {
+        for uri in [
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://a.example:22/",
+        ] {
             let record = record("u", "ALTO:https", format!("!.*!{uri}!").as_bytes(), ".");
-            assert!(judge(&[record], HTTPS, Reading::Strict, &Policy::default()).refused_by_policy(), "{uri}");
+            assert!(
+                judge(&[record], HTTPS, Reading::Strict, &Policy::default()).refused_by_policy(),
+                "{uri}"
+            );
         }
     }
 
@@ -344,7 +366,14 @@ mod tests {
 
     fn arbitrary_record() -> impl Strategy<Value = Naptr> {
         let text = |pattern: &'static str| proptest::string::bytes_regex(pattern).unwrap();
-        (any::<u16>(), any::<u16>(), text("[uUsSaA9]{0,2}"), text("(?s-u:.{0,12}|ALTO:https)"), text("(?s-u:.{0,40}|!\\.\\*!https://[a-z.]{1,9}/?!)"), "[a-z]{0,3}\\.")
+        (
+            any::<u16>(),
+            any::<u16>(),
+            text("[uUsSaA9]{0,2}"),
+            text("(?s-u:.{0,12}|ALTO:https)"),
+            text("(?s-u:.{0,40}|!\\.\\*!https://[a-z.]{1,9}/?!)"),
+            "[a-z]{0,3}\\.",
+        )
             .prop_map(|(order, preference, flags, services, regexp, replacement)| Naptr {
                 order,
                 preference,

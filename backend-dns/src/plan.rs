@@ -115,7 +115,10 @@ fn ladder(net: IpNet) -> Vec<Rung> {
     lengths
         .iter()
         .filter(|(length, _)| *length <= net.prefix_len())
-        .map(|(length, labels)| Rung { name: skip(&full, *labels).into(), net: shortened(net, *length) })
+        .map(|(length, labels)| Rung {
+            name: skip(&full, *labels).into(),
+            net: shortened(net, *length),
+        })
         .collect()
 }
 
@@ -213,8 +216,12 @@ mod tests {
     /// The rungs' addresses: what a denial at each name is about.
     #[test]
     fn each_rung_knows_its_addresses() {
-        let nets = |peer| host(peer).rungs.iter().map(|rung| rung.net.to_string()).collect::<Vec<_>>();
-        assert_eq!(nets("198.51.100.3/32"), ["198.51.100.3/32", "198.51.100.0/24", "198.51.0.0/16", "198.0.0.0/8"]);
+        let nets =
+            |peer| host(peer).rungs.iter().map(|rung| rung.net.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            nets("198.51.100.3/32"),
+            ["198.51.100.3/32", "198.51.100.0/24", "198.51.0.0/16", "198.0.0.0/8"]
+        );
         assert_eq!(nets("2001:db8:1::/48"), ["2001:db8:1::/48", "2001:db8::/40", "2001:db8::/32"]);
     }
 
@@ -302,9 +309,9 @@ mod tests {
                     let expected: Vec<_> =
                         lengths.iter().map(|length| slow_name(address, *length)).collect();
                     prop_assert_eq!(names(&plan.rungs), expected);
-                    prop_assert!(plan.rungs.iter().zip(lengths).all(|(rung, length)| {
-                        rung.net == IpNet::new(address, *length).unwrap().trunc()
-                    }));
+                    let net = |length: &u8| IpNet::new(address, *length).unwrap().trunc();
+                    let nets: Vec<_> = plan.rungs.iter().map(|rung| rung.net).collect();
+                    prop_assert_eq!(nets, lengths.iter().map(net).collect::<Vec<_>>());
                 }
                 (None, Err(error)) => prop_assert_eq!(error.code(), code::UNSUPPORTED_PREFIX_LENGTH),
                 (expected, plan) => prop_assert!(false, "{expected:?} {plan:?}"),

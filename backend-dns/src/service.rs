@@ -128,7 +128,11 @@ mod tests {
         }
         let too_long = format!("ALTO:{}", "a".repeat(33));
         for text in ["", ":https", "ALTO:", "1ALTO:https", "ALTO https", "ALTO::https", &too_long] {
-            assert_eq!(text.parse::<Service>().unwrap_err().code(), code::INVALID_SERVICE, "{text}");
+            assert_eq!(
+                text.parse::<Service>().unwrap_err().code(),
+                code::INVALID_SERVICE,
+                "{text}"
+            );
         }
     }
 
@@ -140,7 +144,9 @@ mod tests {
         for services in ["ALTO:https", "alto:HTTPS", "ALTO:http:https"] {
             assert!(https.is_offered_by(services.as_bytes()), "{services}");
         }
-        for services in ["ALTO", "", "ALTO+https", "SIP:https", ":https", "ALTO:https:", "ALTO:1:https"] {
+        for services in
+            ["ALTO", "", "ALTO+https", "SIP:https", ":https", "ALTO:https:", "ALTO:1:https"]
+        {
             assert!(!https.is_offered_by(services.as_bytes()), "{services}");
         }
         assert!(any.is_offered_by(b"ALTO") && any.is_offered_by(b"ALTO:foo"));

@@ -10,9 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{
-    Answer, Dnssec, Error, Origin, Policy, Server, Step, Trust, Validity,
-};
+use alto_discovery_core::{Answer, Dnssec, Error, Origin, Policy, Server, Step, Trust, Validity};
 use ipnet::IpNet;
 use tokio::time::Instant;
 use url::Url;
@@ -342,13 +340,6 @@ impl<'r> Walk<'r> {
 
     fn refuse_to_ask(&mut self, name: Arc<str>) {
         let failure = Failure::Limit("this call has asked its 20 questions");
-        self.path.steps.push(Step {
-            backend: NAME,
-            subject: name.clone(),
-            origin: Origin::NotAsked,
-            finding: explain::failure(&failure),
-            holds: None,
-        });
         self.path.failures.push(Unanswered { name, failure, holds: None });
         self.path.stop_asking();
     }
