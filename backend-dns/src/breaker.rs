@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::upstream::Standing;
+
 /// While a resolver cannot be reached, it is tried again so often (spec 1.5).
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// So many questions in a row without any reply count as an outage. A single one may be due to a
@@ -18,27 +20,22 @@ pub(crate) struct Breaker {
     down_since_try: Option<Instant>,
 }
 
-/// What to do with a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Advice {
-    /// Ask.
-    Ask,
-    /// Find out first whether it is back. Given to one caller at a time.
-    Probe,
-    /// Do not ask: it cannot be reached.
-    Leave,
-}
-
 impl Breaker {
-    pub(crate) fn advice(&mut self, now: Instant) -> Advice {
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
         match self.down_since_try {
-            None => Advice::Ask,
-            Some(tried) if now < tried + PROBE_EVERY => Advice::Leave,
-            Some(_) => {
-                self.down_since_try = Some(now);
-                Advice::Probe
-            }
+            None => Standing::Up,
+            Some(tried) if now < tried + PROBE_EVERY => Standing::Down,
+            Some(_) => Standing::Due,
         }
+    }
+
+    /// The same for somebody about to ask: only one finds out whether it is back.
+    pub(crate) fn claim(&mut self, now: Instant) -> Standing {
+        let standing = self.standing(now);
+        if standing == Standing::Due {
+            self.down_since_try = Some(now);
+        }
+        standing
     }
 
     /// It replied, whatever it said. Whether it was thought unreachable before.
@@ -72,13 +69,13 @@ mod tests {
     fn refused_opens_and_a_reply_closes() {
         let mut breaker = Breaker::default();
         let start = Instant::now();
-        assert_eq!(breaker.advice(start), Advice::Ask);
+        assert_eq!(breaker.claim(start), Standing::Up);
         breaker.refused(start);
-        assert_eq!(breaker.advice(start + 499 * MS), Advice::Leave);
-        assert_eq!(breaker.advice(start + 500 * MS), Advice::Probe);
-        assert_eq!(breaker.advice(start + 501 * MS), Advice::Leave, "one probe at a time");
+        assert_eq!(breaker.claim(start + 499 * MS), Standing::Down);
+        assert_eq!(breaker.claim(start + 500 * MS), Standing::Due);
+        assert_eq!(breaker.claim(start + 501 * MS), Standing::Down, "one probe at a time");
         assert!(breaker.replied());
-        assert_eq!(breaker.advice(start + 502 * MS), Advice::Ask);
+        assert_eq!(breaker.claim(start + 502 * MS), Standing::Up);
         assert!(!breaker.replied(), "it was not down");
     }
 
@@ -93,8 +90,8 @@ mod tests {
             breaker.was_silent(now);
             breaker.replied();
         }
-        assert_eq!(breaker.advice(now), Advice::Ask);
+        assert_eq!(breaker.claim(now), Standing::Up);
         (0..4).for_each(|_| breaker.was_silent(now));
-        assert_eq!(breaker.advice(now), Advice::Leave);
+        assert_eq!(breaker.claim(now), Standing::Down);
     }
 }

@@ -14,7 +14,7 @@ use crate::naptr::Naptr;
 use crate::pace::{Leave, Pace};
 use crate::scope::NxdomainCut;
 use crate::store::Store;
-use crate::upstream::{Holds, Reply, Upstream};
+use crate::upstream::{Holds, Reply, Standing, Upstream};
 
 /// For all names together, in octets; some fifty thousand of them.
 const MEMORY: usize = 16 << 20;
@@ -95,7 +95,7 @@ impl Names {
         let shared = &*self.0;
         let mut known = shared.known();
         if freshness == Freshness::Cached {
-            if let Some(fact) = known.remembered(name, shared.upstream.recoveries(), now) {
+            if let Some(fact) = known.remembered(name, &*shared.upstream, now) {
                 return Ok(Way::Known(fact));
             }
             if let Some(fact) = shared.covered(&mut known, name, now) {
@@ -107,6 +107,9 @@ impl Names {
         }
         if patience.is_zero() {
             return Err(Failure::NoTime);
+        }
+        if shared.upstream.standing(now) == Standing::Down {
+            return Err(Failure::Unreachable("no resolver can be reached".into()));
         }
         let leave = shared.pace.leave(name, now)?;
         let (land, landing) = watch::channel(None);
@@ -233,10 +236,12 @@ fn best(mut records: Vec<Naptr>) -> Vec<Naptr> {
 }
 
 impl Known {
-    fn remembered(&mut self, name: &str, recoveries: u64, now: Instant) -> Option<Fact> {
+    fn remembered(&mut self, name: &str, upstream: &dyn Upstream, now: Instant) -> Option<Fact> {
         let entry = self.entries.get(name)?;
         let void = match &entry.fact.content {
-            Content::Failed(failure) => failure.is_transport() && entry.recoveries != recoveries,
+            Content::Failed(failure) if failure.is_transport() => {
+                entry.recoveries != upstream.recoveries() || upstream.standing(now) != Standing::Up
+            }
             _ => false,
         };
         (!void && entry.fact.validity.holds(now)).then(|| entry.fact.clone())
@@ -284,12 +289,14 @@ mod tests {
         delay: Duration,
         asked: AtomicU64,
         recoveries: AtomicU64,
+        standing: Mutex<Standing>,
     }
 
     impl Scripted {
         fn new(reply: Result<Reply, Failure>, delay: Duration) -> Arc<Self> {
             let (asked, recoveries) = Default::default();
-            Arc::new(Self { reply: Mutex::new(reply), delay, asked, recoveries })
+            let (reply, standing) = (Mutex::new(reply), Mutex::new(Standing::Up));
+            Arc::new(Self { reply, delay, asked, recoveries, standing })
         }
 
         fn asked(&self) -> u64 {
@@ -308,6 +315,10 @@ mod tests {
                 sleep(self.delay).await;
                 self.reply.lock().unwrap().clone()
             })
+        }
+
+        fn standing(&self, _: Instant) -> Standing {
+            *self.standing.lock().unwrap()
         }
 
         fn recoveries(&self) -> u64 {
@@ -431,6 +442,27 @@ mod tests {
         assert_eq!(ask(&names).await.1, Origin::Cache);
         upstream.recoveries.fetch_add(1, Ordering::SeqCst);
         upstream.replies(denial(Holds::NoName, 300));
+        assert_eq!(ask(&names).await.0.content, Content::NoName);
+    }
+
+    /// Spec 1.5: during an outage nobody is asked, what is known is told, and what is remembered of
+    /// the outage keeps nobody from trying when it is time.
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_costs_no_questions() {
+        let upstream = Scripted::new(Err(Failure::Timeout), Duration::ZERO);
+        let names = Names::new(upstream.clone(), Pace::new(1, 1, 1), BOUNDS, NxdomainCut::Off);
+        ask(&names).await;
+        *upstream.standing.lock().unwrap() = Standing::Down;
+        for _ in 0..100 {
+            let (fact, origin) = ask(&names).await;
+            assert!(matches!(fact.content, Content::Failed(Failure::Unreachable(_))), "{fact:?}");
+            assert_eq!(origin, Origin::NotAsked);
+        }
+        assert_eq!(upstream.asked(), 1);
+        *upstream.standing.lock().unwrap() = Standing::Due;
+        upstream.replies(denial(Holds::NoName, 300));
+        assert_eq!(ask(&names).await.0.content, Content::NoName);
+        *upstream.standing.lock().unwrap() = Standing::Down;
         assert_eq!(ask(&names).await.0.content, Content::NoName);
     }
 

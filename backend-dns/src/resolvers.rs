@@ -11,12 +11,12 @@ use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::Instant;
 
-use crate::breaker::{Advice, Breaker};
+use crate::breaker::Breaker;
 use crate::config::DnsConfig;
 use crate::exchange::{Exchange, Fault, Question};
 use crate::fact::Failure;
 use crate::reply;
-use crate::upstream::{Reply, Upstream};
+use crate::upstream::{Reply, Standing, Upstream};
 use crate::walk::DnssecMode;
 
 /// A resolver that is back replies to the simplest question within this time.
@@ -128,11 +128,11 @@ impl Resolvers {
         question: Question<'_>,
         until: Instant,
     ) -> Result<Message, Failure> {
-        let advice = server.breaker().advice(Instant::now());
-        let worth_it = match advice {
-            Advice::Ask => true,
-            Advice::Probe => self.is_back(server, until).await,
-            Advice::Leave => false,
+        let standing = server.breaker().claim(Instant::now());
+        let worth_it = match standing {
+            Standing::Up => true,
+            Standing::Due => self.is_back(server, until).await,
+            Standing::Down => false,
         };
         if !worth_it {
             let sentence = format!("the resolver {} cannot be reached", server.address);
@@ -175,6 +175,16 @@ impl Upstream for Resolvers {
         patience: Duration,
     ) -> BoxFuture<'a, Result<Reply, Failure>> {
         Box::pin(self.resolve(name, patience))
+    }
+
+    /// As good as the best of them.
+    fn standing(&self, now: Instant) -> Standing {
+        let each = || self.servers.iter().map(|server| server.breaker().standing(now));
+        let any = |wanted| each().any(|standing| standing == wanted);
+        [Standing::Up, Standing::Due]
+            .into_iter()
+            .find(|wanted| any(*wanted))
+            .unwrap_or(Standing::Down)
     }
 
     fn recoveries(&self) -> u64 {

@@ -11,9 +11,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hickory_net::runtime::{DnsUdpSocket, RuntimeProvider, TokioRuntimeProvider, TokioTime};
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::UdpSocket;
 
+type Receiving<'f> = Pin<Box<dyn Send + Future<Output = io::Result<(usize, SocketAddr)>> + 'f>>;
 type Opening<S> = Pin<Box<dyn Send + Future<Output = Result<S, io::Error>>>>;
 
 /// tokio's sockets and timers, with UDP sockets connected.
@@ -54,8 +55,43 @@ pub(crate) struct Connected {
     server: SocketAddr,
 }
 
+impl Connected {
+    /// The error that the kernel noted, if any; it is noted no more.
+    fn check(&self) -> io::Result<()> {
+        let noted = self.socket.try_io(Interest::ERROR, || {
+            let error = self.socket.take_error()?;
+            Err::<(), _>(error.unwrap_or_else(|| io::ErrorKind::WouldBlock.into()))
+        });
+        match noted {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl DnsUdpSocket for Connected {
     type Time = TokioTime;
+
+    /// Beside datagrams this notices errors: what the kernel learns of a closed port makes a socket
+    /// erroneous without making it readable.
+    fn recv_from<'s, 'o, 'f>(&'s self, octets: &'o mut [u8]) -> Receiving<'f>
+    where
+        's: 'f,
+        'o: 'f,
+    {
+        Box::pin(async move {
+            loop {
+                let ready = self.socket.ready(Interest::READABLE | Interest::ERROR).await?;
+                if ready.is_error() {
+                    self.check()?;
+                }
+                match self.socket.try_recv(octets) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    received => return Ok((received?, self.server)),
+                }
+            }
+        })
+    }
 
     fn poll_recv_from(
         &self,

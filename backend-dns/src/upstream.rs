@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alto_discovery_core::{BoxFuture, Dnssec};
+use tokio::time::Instant;
 
 use crate::fact::Failure;
 use crate::naptr::Naptr;
@@ -21,6 +22,13 @@ pub trait Upstream: fmt::Debug + Send + Sync + 'static {
         patience: Duration,
     ) -> BoxFuture<'a, Result<Reply, Failure>>;
 
+    /// Whether it is worth asking at `now`. While it is not, nobody asks, and what is remembered of
+    /// replies that did not come is void.
+    fn standing(&self, now: Instant) -> Standing {
+        let _ = now;
+        Standing::Up
+    }
+
     /// How many times it was found working again after it could not be reached. What is remembered
     /// of earlier outages is void.
     fn recoveries(&self) -> u64 {
@@ -31,6 +39,17 @@ pub trait Upstream: fmt::Debug + Send + Sync + 'static {
     fn questions_sent(&self) -> u64 {
         0
     }
+}
+
+/// Whether an upstream is worth asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As far as is known.
+    Up,
+    /// It could not be reached, and it is time to try again.
+    Due,
+    /// It could not be reached a moment ago.
+    Down,
 }
 
 /// What an upstream replied.
