@@ -169,11 +169,11 @@ impl DnsConfig {
             }
             "dns.service" => self.service.to_string(),
             "dns.timeout" => duration_text(self.timeout),
-            "dns.dnssec" => word_for(self.dnssec, &DNSSEC),
-            "dns.granularity" => word_for(self.granularity, &GRANULARITY),
-            "dns.transition" => word_for(self.transition, &TRANSITION),
-            "dns.lenient" => word_for(self.reading, &LENIENT),
-            "dns.nxdomain_cut" => word_for(self.nxdomain_cut, &NXDOMAIN_CUT),
+            "dns.dnssec" => word_for(&self.dnssec, &DNSSEC),
+            "dns.granularity" => word_for(&self.granularity, &GRANULARITY),
+            "dns.transition" => word_for(&self.transition, &TRANSITION),
+            "dns.lenient" => word_for(&self.reading, &LENIENT),
+            "dns.nxdomain_cut" => word_for(&self.nxdomain_cut, &NXDOMAIN_CUT),
             "dns.zone_qps" => self.zone_qps.to_string(),
             "dns.total_qps" => self.total_qps.to_string(),
             "dns.in_flight" => self.in_flight.to_string(),
@@ -244,8 +244,8 @@ fn word<T: Copy>(key: &str, value: &str, words: &Words<T>) -> Result<T, Error> {
     })
 }
 
-fn word_for<T: PartialEq>(meant: T, words: &Words<T>) -> String {
-    let named = words.iter().find(|(_, value)| *value == meant);
+fn word_for<T: PartialEq>(meant: &T, words: &Words<T>) -> String {
+    let named = words.iter().find(|(_, value)| value == meant);
     named.map(|(word, _)| (*word).to_owned()).unwrap_or_default()
 }
 

@@ -81,7 +81,7 @@ pub struct Refused {
 }
 
 /// Reads the records of one name for somebody who wants one service.
-pub fn judge(records: &[Naptr], wanted: Wanted<'_>, reading: Reading, policy: &Policy) -> Verdict {
+pub fn judge(records: &[Naptr], wanted: Wanted<'_>, reading: Reading, policy: Policy) -> Verdict {
     let mut verdict = Verdict::default();
     for (index, record) in records.iter().enumerate() {
         match where_to(record, wanted, reading, policy) {
@@ -110,7 +110,7 @@ fn where_to(
     record: &Naptr,
     wanted: Wanted<'_>,
     reading: Reading,
-    policy: &Policy,
+    policy: Policy,
 ) -> Result<LeadsTo, Why> {
     if !wanted.is_offered_by(&record.services) {
         return Err(Why::OtherService);
@@ -138,7 +138,7 @@ fn server(
     record: &Naptr,
     wanted: Wanted<'_>,
     reading: Reading,
-    policy: &Policy,
+    policy: Policy,
 ) -> Result<Url, Why> {
     if !matches!(&*record.replacement, "." | "") {
         return Err(if record.regexp.is_empty() { Why::NoUri } else { Why::BothFields });
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn why(record: Naptr, reading: Reading) -> Option<Why> {
-        let verdict = judge(&[record], HTTPS, reading, &Policy::default());
+        let verdict = judge(&[record], HTTPS, reading, Policy::default());
         verdict.refused.into_iter().next().map(|refused| refused.why)
     }
 
@@ -348,7 +348,7 @@ mod tests {
         ] {
             let record = record("u", "ALTO:https", format!("!.*!{uri}!").as_bytes(), ".");
             assert!(
-                judge(&[record], HTTPS, Reading::Strict, &Policy::default()).refused_by_policy(),
+                judge(&[record], HTTPS, Reading::Strict, Policy::default()).refused_by_policy(),
                 "{uri}"
             );
         }
@@ -399,7 +399,7 @@ mod tests {
         fn each_record_is_judged_once_and_order_is_stable(
             records in proptest::collection::vec(arbitrary_record(), 0..12)
         ) {
-            let judged = |records: &[Naptr]| judge(records, HTTPS, Reading::Lenient, &Policy::default());
+            let judged = |records: &[Naptr]| judge(records, HTTPS, Reading::Lenient, Policy::default());
             let verdict = judged(&records);
             prop_assert_eq!(verdict.taken.len() + verdict.refused.len(), records.len());
             prop_assert!(verdict.taken.is_sorted_by(|a, b| rank(a) <= rank(b)));

@@ -79,7 +79,7 @@ impl Plan {
         peer: IpNet,
         granularity: Granularity,
         transition: Transition,
-        policy: &Policy,
+        policy: Policy,
     ) -> Result<Self, Error> {
         let rungs = ladder(granularity.asked(peer));
         if rungs.is_empty() {
@@ -149,13 +149,15 @@ fn shortened(net: IpNet, length: u8) -> IpNet {
 /// The IPv4 addresses that IPv6 addresses of a transition mechanism carry.
 fn embedded_ipv4(net: IpNet) -> Option<IpNet> {
     let IpNet::V6(v6) = net else { return None };
-    let bits = v6.network().to_bits();
-    let low_32 = |bits: u128| Ipv4Addr::from_bits((bits & u128::from(u32::MAX)) as u32);
+    let octets = v6.network().octets();
     if SIX_TO_FOUR.contains(&v6) {
         let length = (v6.prefix_len() - SIX_TO_FOUR.prefix_len()).min(32);
-        Ipv4Net::new(low_32(bits >> 80), length).ok().map(|inner| inner.trunc().into())
+        Ipv4Net::new(Ipv4Addr::new(octets[2], octets[3], octets[4], octets[5]), length)
+            .ok()
+            .map(|inner| inner.trunc().into())
     } else if TEREDO.contains(&v6) && v6.prefix_len() == 128 {
-        Some(IpAddr::V4(low_32(!bits)).into())
+        let [.., a, b, c, d] = octets;
+        Some(IpAddr::V4(Ipv4Addr::new(!a, !b, !c, !d)).into())
     } else {
         None
     }
@@ -179,14 +181,14 @@ mod tests {
     }
 
     fn plan(peer: &str, granularity: Granularity, transition: Transition) -> Plan {
-        Plan::new(peer.parse().unwrap(), granularity, transition, &OPEN).unwrap()
+        Plan::new(peer.parse().unwrap(), granularity, transition, OPEN).unwrap()
     }
 
     fn host(peer: &str) -> Plan {
         plan(peer, Granularity::Host, Transition::Strict)
     }
 
-    fn fault(peer: &str, policy: &Policy) -> &'static str {
+    fn fault(peer: &str, policy: Policy) -> &'static str {
         Plan::new(peer.parse().unwrap(), Granularity::Host, Transition::Strict, policy)
             .unwrap_err()
             .code()
@@ -238,11 +240,11 @@ mod tests {
     #[test]
     fn faults_in_order() {
         let strict = Policy::default();
-        assert_eq!(fault("10.0.0.0/7", &strict), code::UNSUPPORTED_PREFIX_LENGTH);
-        assert_eq!(fault("0.0.0.0/0", &strict), code::UNSUPPORTED_PREFIX_LENGTH);
-        assert_eq!(fault("2001:db8::/31", &strict), code::UNSUPPORTED_PREFIX_LENGTH);
-        assert_eq!(fault("10.0.0.0/8", &strict), code::NOT_GLOBAL);
-        assert_eq!(fault("198.51.100.3/32", &strict), code::NOT_GLOBAL);
+        assert_eq!(fault("10.0.0.0/7", strict), code::UNSUPPORTED_PREFIX_LENGTH);
+        assert_eq!(fault("0.0.0.0/0", strict), code::UNSUPPORTED_PREFIX_LENGTH);
+        assert_eq!(fault("2001:db8::/31", strict), code::UNSUPPORTED_PREFIX_LENGTH);
+        assert_eq!(fault("10.0.0.0/8", strict), code::NOT_GLOBAL);
+        assert_eq!(fault("198.51.100.3/32", strict), code::NOT_GLOBAL);
     }
 
     /// Spec 1.8 rule 3, vectors 55 and 56.
@@ -258,7 +260,7 @@ mod tests {
         assert!(fallback("2001:db8::1/128").is_empty());
         let strict = Policy { allow_documentation: true, ..Policy::default() };
         let private = "2002:a01:203::1/128".parse().unwrap(); // carries 10.1.2.3
-        let plan = Plan::new(private, Granularity::Host, Transition::FallbackV4, &strict).unwrap();
+        let plan = Plan::new(private, Granularity::Host, Transition::FallbackV4, strict).unwrap();
         assert!(plan.fallback.is_empty());
     }
 
@@ -303,7 +305,7 @@ mod tests {
             let v4 = address.is_ipv4();
             let length = if v4 { length % 33 } else { length };
             let net = IpNet::new(address, length).unwrap();
-            let plan = Plan::new(net, Granularity::Host, Transition::Strict, &OPEN);
+            let plan = Plan::new(net, Granularity::Host, Transition::Strict, OPEN);
             match (table(v4, length), plan) {
                 (Some(lengths), Ok(plan)) => {
                     let expected: Vec<_> =

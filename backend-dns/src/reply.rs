@@ -22,17 +22,17 @@ const EXTENDED_ERROR: u16 = 15;
 /// What the message says of the NAPTR records of `asked`. Whatever else it carries is ignored.
 ///
 /// `believed`: whether the sender's word on DNSSEC counts.
-pub(crate) fn read(message: Message, asked: &Name, believed: bool) -> Result<Reply, Failure> {
+pub(crate) fn read(message: &Message, asked: &Name, believed: bool) -> Result<Reply, Failure> {
     let denied = match message.metadata.response_code {
         ResponseCode::NoError => false,
         ResponseCode::NXDomain => true,
         other => return Err(Failure::upstream(format!("the resolver replied {}", word(other)))),
     };
-    let dnssec = state(&message, believed);
+    let dnssec = state(message, believed);
     let chain = Chain::follow(&message.answers, asked)?;
     let records = records_of(&chain, &message.answers);
     if records.is_empty() {
-        return denial(&message, &chain, denied, dnssec);
+        return denial(message, &chain, denied, dnssec);
     }
     if denied {
         return Err(Failure::upstream("the reply denies a name and holds its records"));

@@ -109,7 +109,7 @@ impl Resolvers {
             }
         }
         let believed = self.dnssec != DnssecMode::Off && self.are_near();
-        reply::read(message, question.name, believed)
+        reply::read(&message, question.name, believed)
     }
 
     /// Whether there is an answer as long as nobody checks it (spec 12).

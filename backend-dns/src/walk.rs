@@ -153,7 +153,7 @@ impl<'r> Walk<'r> {
     /// # Errors
     /// If there is nothing to ask; see [`Plan::new`].
     pub fn new(peer: IpNet, rules: &'r Rules) -> Result<Self, Error> {
-        let plan = Plan::new(peer, rules.granularity, rules.transition, &rules.policy)?;
+        let plan = Plan::new(peer, rules.granularity, rules.transition, rules.policy)?;
         let ladders = [Ladder::Own, Ladder::Fallback].into_iter();
         let ladders = ladders.take(if plan.fallback.is_empty() { 1 } else { 2 });
         let rounds = ladders
@@ -323,7 +323,7 @@ impl<'r> Walk<'r> {
             return explain::unauthenticated(records.len());
         }
         let (wanted, _) = self.rounds[self.path.round];
-        let verdict = judge(records, wanted, self.rules.reading, &self.rules.policy);
+        let verdict = judge(records, wanted, self.rules.reading, self.rules.policy);
         if verdict.refused_by_policy() {
             self.path.refused_at.get_or_insert_with(|| known.name.clone());
         }
