@@ -12,7 +12,7 @@ use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::Instant;
 
 use crate::breaker::Breaker;
-use crate::config::DnsConfig;
+use crate::config::{DnsConfig, TIMEOUT};
 use crate::exchange::{Exchange, Fault, Question};
 use crate::fact::Failure;
 use crate::reply;
@@ -71,8 +71,9 @@ impl Resolvers {
             .map_err(|error| Failure::upstream(format!("{name} is no domain name: {error}")))?;
         let question = Question { name: &asked, kind: RecordType::NAPTR, unchecked: false };
         let end = Instant::now() + self.timeout;
-        let share =
-            patience.min(self.timeout) / u32::try_from(self.servers.len()).unwrap_or(1).max(1);
+        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
+        // A caller in a hurry must not make a resolver look silent.
+        let share = (patience.min(self.timeout) / servers).max(TIMEOUT.floor);
         let mut outcome = Err(Failure::Unreachable("there is no resolver".into()));
         for (at, server) in self.servers.iter().enumerate() {
             let last = at + 1 == self.servers.len();

@@ -9,7 +9,7 @@ use alto_backend_dns::naptr::{Naptr, Reading};
 use alto_backend_dns::plan::{Granularity, Transition};
 use alto_backend_dns::scope::NxdomainCut;
 use alto_backend_dns::walk::{DnssecMode, MAX_QUERIES, MAX_SERVERS, Rules, Walk};
-use alto_discovery_core::{Answer, Dnssec, Error, Origin, Peer, Policy, Validity, code};
+use alto_discovery_core::{Answer, Dnssec, Error, Origin, Peer, Policy, Scope, Validity, code};
 use proptest::prelude::*;
 use tokio::time::Instant;
 
@@ -421,6 +421,69 @@ proptest! {
             Ok(answer) => prop_assert!(!any_failed || answer.incomplete),
             Err(Error::NoServer(_)) => prop_assert!(!any_failed),
             Err(error) => prop_assert!(any_failed || error.code() == code::LIMIT, "{error}"),
+        }
+    }
+}
+
+/// A tree of names as a server that keeps RFC 8020 sees it: a name without anything at it or below
+/// does not exist.
+fn tree(present: &[(String, bool)]) -> impl Fn(&str) -> Fact {
+    let present: HashMap<_, _> = present.iter().cloned().collect();
+    move |name| match present.get(name) {
+        Some(true) => records([u(10, &format!("https://a.example/{name}"))]),
+        Some(false) => fact(Content::NoRecords, 300, Dnssec::Unknown),
+        None if present.keys().any(|other| other.ends_with(&format!(".{name}"))) => {
+            fact(Content::NoRecords, 300, Dnssec::Unknown)
+        }
+        None => fact(Content::NoName, 300, Dnssec::Unknown),
+    }
+}
+
+fn some_name() -> impl Strategy<Value = String> {
+    let label = || 0_u8..2;
+    prop_oneof![
+        Just(R8.to_owned()),
+        label().prop_map(|b| format!("{b}.198.in-addr.arpa.")),
+        (label(), label()).prop_map(|(b, c)| format!("{c}.{b}.198.in-addr.arpa.")),
+        (label(), label(), label()).prop_map(|(b, c, d)| format!("{d}.{c}.{b}.198.in-addr.arpa.")),
+    ]
+}
+
+fn host() -> impl Strategy<Value = String> {
+    (0_u8..2, 0_u8..2, 0_u8..2).prop_map(|(b, c, d)| format!("198.{b}.{c}.{d}"))
+}
+
+/// The servers found, or none, and for whom that was proven.
+fn proven(peer: &str, rules: &Rules, fact: &impl Fn(&str) -> Fact) -> (Vec<String>, Scope) {
+    let peer: Peer<'static> = peer.parse().unwrap();
+    let mut walk = Walk::new(peer.net(), rules).unwrap();
+    while let Some(name) = walk.next_name() {
+        walk.learn(fact(&name), Origin::Wire, Instant::now());
+    }
+    match walk.outcome() {
+        Ok(answer) => (uris(&answer).into_iter().map(String::from).collect(), answer.scope),
+        Err(Error::NoServer(none)) => (Vec::new(), none.scope.clone()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+proptest! {
+    /// Law 3: whoever is inside the scope gets the same, in either granularity, with and without
+    /// reliance on absent names.
+    #[test]
+    fn scopes_are_sound(
+        present in proptest::collection::vec((some_name(), any::<bool>()), 0..6),
+        peer in host(),
+        other in host(),
+        granularity in prop_oneof![Just(Granularity::Host), Just(Granularity::Prefix)],
+        nxdomain_cut in prop_oneof![Just(NxdomainCut::Off), Just(NxdomainCut::On)],
+    ) {
+        let rules = Rules { granularity, nxdomain_cut, ..rules() };
+        let fact = tree(&present);
+        let (servers, scope) = proven(&peer, &rules, &fact);
+        prop_assert!(scope.contains(&peer.parse::<Peer<'static>>().unwrap()));
+        if scope.contains(&other.parse::<Peer<'static>>().unwrap()) {
+            prop_assert_eq!(proven(&other, &rules, &fact).0, servers);
         }
     }
 }
