@@ -180,3 +180,66 @@ pub(crate) fn word(code: ResponseCode) -> String {
         other => format!("code {}", u16::from(other)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hickory_proto::op::Query;
+    use hickory_proto::rr::rdata::CNAME;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    /// A reply with something in each section.
+    fn full_reply() -> Message {
+        let asked = name("3.100.51.198.in-addr.arpa.");
+        let target = name("3.0-63.100.51.198.in-addr.arpa.");
+        let mut message = Message::query().into_response();
+        message.queries.push(Query::query(asked.clone(), RecordType::NAPTR));
+        let alias = RData::CNAME(CNAME(target.clone()));
+        message.answers.push(Record::from_rdata(asked, 300, alias));
+        let texts = [&b"u"[..], b"ALTO:https", b"!.*!https://a.example/ird!"].map(Into::into);
+        let [flags, services, regexp] = texts;
+        let data = NAPTR::new(100, 10, flags, services, regexp, name("Out.Example."));
+        message.answers.push(Record::from_rdata(target, 600, RData::NAPTR(data)));
+        let soa = SOA::new(Name::root(), Name::root(), 1, 1, 1, 1, 60);
+        message.authorities.push(Record::from_rdata(Name::root(), 900, RData::SOA(soa)));
+        message
+    }
+
+    /// Records come with the shortest TTL of their chain, and names in lower case.
+    #[test]
+    fn records_behind_an_alias() {
+        let message = full_reply();
+        let reply = read(&message, &message.queries[0].name, false).unwrap();
+        let Holds::Records(records) = &reply.holds else { panic!("{reply:?}") };
+        assert_eq!(&*records[0].replacement, "out.example.");
+        assert_eq!(reply.ttl, 300);
+    }
+
+    proptest! {
+        /// Hardening section 3: mutated packets never bring us down, and whatever is believed to be
+        /// a record is owned by the name asked for or by its alias.
+        #[test]
+        fn mutated_replies_are_read_or_refused(
+            changes in proptest::collection::vec((0_usize..400, any::<u8>()), 0..8),
+            cut in 0_usize..400,
+        ) {
+            let asked = full_reply().queries[0].name.clone();
+            let mut octets = full_reply().to_vec().unwrap();
+            let length = octets.len();
+            for (at, octet) in changes {
+                octets[at % length] = octet;
+            }
+            octets.truncate(length - if cut < 40 { cut % length } else { 0 });
+            if let Ok(message) = Message::from_vec(&octets) {
+                let _ = validation_error(&message);
+                if let Ok(Reply { holds: Holds::Records(records), .. }) = read(&message, &asked, true) {
+                    prop_assert!(records.len() <= message.answers.len());
+                }
+            }
+        }
+    }
+}

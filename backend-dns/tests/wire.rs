@@ -331,7 +331,9 @@ async fn lifetimes() {
 /// A closed port: known at once, not asked while it is closed, used again when it opens.
 #[tokio::test]
 async fn a_closed_port_and_its_return() {
-    let address = Server::start(|_, _| Vec::new()).await.stop().await;
+    // An address of its own, where no other test listens.
+    let free = "127.88.0.1:0".parse().unwrap();
+    let address = Server::start_udp(free, |_, _| Vec::new()).await.stop().await;
     let backend = backend_with(&config(&[address]));
     let start = Instant::now();
     let error = discover(&backend, PEER).await.unwrap_err();
