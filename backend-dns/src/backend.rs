@@ -1,0 +1,112 @@
+//! The backend: walks through reverse DNS for one peer at a time, many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alto_discovery_core::{Answer, Backend, BoxFuture, Call, Error, Freshness, Peer, Policy};
+use tokio::time::Instant;
+
+use crate::NAME;
+use crate::config::DnsConfig;
+use crate::lifetimes::Lifetimes;
+use crate::names::Names;
+use crate::pace::Pace;
+use crate::resolvers::Resolvers;
+use crate::upstream::Upstream;
+use crate::walk::{Rules, Walk};
+
+/// The time of a call whose caller sets none.
+const CALL: Duration = Duration::from_secs(3);
+/// We end so long before the deadline, so that our own account arrives and not somebody's timer.
+const MARGIN: Duration = Duration::from_millis(5);
+/// With less time than this left nothing is tried a second time.
+const WORTH_A_RETRY: Duration = Duration::from_millis(20);
+
+/// Discovery by reverse DNS (RFC 8686).
+///
+/// Peer IDs mean nothing to it: an answer is good for all peers of an address.
+#[derive(Debug)]
+pub struct DnsBackend {
+    rules: Rules,
+    timeout: Duration,
+    names: Names,
+    upstream: Arc<dyn Upstream>,
+}
+
+impl DnsBackend {
+    /// A backend that asks the resolvers of the configuration, or else the system's. Reads files at
+    /// most; sockets are opened and tasks started only by [`discover`](Backend::discover), on the
+    /// runtime that it is called on.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value is out of bounds, no resolver is to be found, or `require` cannot
+    /// be kept.
+    pub fn new(config: &DnsConfig, policy: Policy) -> Result<Self, Error> {
+        config.check()?;
+        Ok(Self::build(config, policy, Arc::new(Resolvers::new(config)?)))
+    }
+
+    /// A backend that asks somebody else than resolvers.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a value is out of bounds.
+    pub fn with_upstream(
+        config: &DnsConfig,
+        policy: Policy,
+        upstream: Arc<dyn Upstream>,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        Ok(Self::build(config, policy, upstream))
+    }
+
+    fn build(config: &DnsConfig, policy: Policy, upstream: Arc<dyn Upstream>) -> Self {
+        let pace = Pace::new(config.zone_qps, config.total_qps, config.in_flight);
+        let lifetimes = Lifetimes { least: config.ttl_min, most: config.ttl_max };
+        let names = Names::new(upstream.clone(), pace, lifetimes, config.nxdomain_cut);
+        Self { rules: config.rules(policy), timeout: config.timeout, names, upstream }
+    }
+
+    /// How many questions were sent to the network so far, repetitions over TCP and probes included.
+    pub fn questions_sent(&self) -> u64 {
+        self.upstream.questions_sent()
+    }
+
+    async fn walk(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
+        let end = call.deadline.unwrap_or_else(|| Instant::now() + CALL);
+        let end = end.checked_sub(MARGIN).unwrap_or(end);
+        let mut walk = Walk::new(peer.net(), &self.rules)?;
+        self.ask_all(&mut walk, end, call.freshness).await;
+        if end.saturating_duration_since(Instant::now()) >= WORTH_A_RETRY && walk.retry() {
+            self.ask_all(&mut walk, end, Freshness::Refresh).await;
+        }
+        walk.outcome().map(Arc::new)
+    }
+
+    async fn ask_all(&self, walk: &mut Walk<'_>, end: Instant, freshness: Freshness) {
+        while let Some(name) = walk.next_name() {
+            let patience = self.patience(end, walk.names_left());
+            let (fact, origin) = self.names.ask(&name, patience, freshness).await;
+            walk.learn(fact, origin, Instant::now());
+        }
+    }
+
+    /// Spec 1.5: each name gets its share of the time left.
+    fn patience(&self, end: Instant, names: usize) -> Duration {
+        let left = end.saturating_duration_since(Instant::now());
+        self.timeout.min(left / u32::try_from(names).unwrap_or(u32::MAX).max(1))
+    }
+}
+
+impl Backend for DnsBackend {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn discover<'a>(
+        &'a self,
+        peer: &'a Peer<'a>,
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Arc<Answer>, Error>> {
+        Box::pin(self.walk(peer, call))
+    }
+}

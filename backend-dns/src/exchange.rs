@@ -1,0 +1,186 @@
+//! One question to one resolver, over UDP and where needed TCP.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hickory_net::NetError;
+use hickory_net::tcp::TcpClientStream;
+use hickory_net::udp::UdpClientStream;
+use hickory_net::xfer::{DnsHandle, DnsRequestSender, FirstAnswer};
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, Message, Query, ResponseCode};
+use hickory_proto::rr::{Name, RecordType};
+use tokio::time::{Instant, timeout_at};
+
+use crate::sockets::Sockets;
+
+/// The largest UDP reply we ask for, in octets: fits any path without fragments (RFC 9715 §3.2).
+const UDP_PAYLOAD: u16 = 1_232;
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'n> {
+    pub(crate) name: &'n Name,
+    pub(crate) kind: RecordType,
+    /// Whether the resolver is to leave validation to us (RFC 4035 §3.2.2).
+    pub(crate) unchecked: bool,
+}
+
+/// Asks, whichever way it takes, until a moment.
+pub(crate) struct Exchange {
+    sockets: Sockets,
+    sent: AtomicU64,
+}
+
+/// Why there is no message in reply.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Nothing came in time.
+    Silent,
+    /// The resolver cannot be reached, certain at once.
+    Refused(String),
+    /// Something of our own machine's is in the way.
+    Local(String),
+    /// Something came that is no reply.
+    Unreadable(String),
+}
+
+impl Exchange {
+    pub(crate) fn new() -> Self {
+        Self { sockets: Sockets::default(), sent: AtomicU64::new(0) }
+    }
+
+    /// How many questions went out.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// The reply: over UDP; without EDNS if the server chokes on that; over TCP if the reply is cut
+    /// short or the server does not keep the case of our question.
+    pub(crate) async fn ask(
+        &self,
+        server: SocketAddr,
+        question: Question<'_>,
+        until: Instant,
+    ) -> Result<Message, Fault> {
+        let mut reply = self.over_udp(server, question, Edns::Yes, until).await;
+        if reply.as_ref().is_ok_and(refuses_edns) {
+            reply = self.over_udp(server, question, Edns::No, until).await;
+        }
+        match reply {
+            Ok(message) if message.metadata.truncation => {}
+            Err(NetError::QueryCaseMismatch) => {}
+            other => return other.map_err(Fault::from),
+        }
+        let full = self.over_tcp(server, question, until).await;
+        full.map_err(|error| {
+            Fault::Unreadable(format!("the reply is too long for UDP, and over TCP: {error}"))
+        })
+    }
+
+    async fn over_udp(
+        &self,
+        server: SocketAddr,
+        question: Question<'_>,
+        edns: Edns,
+        until: Instant,
+    ) -> Result<Message, NetError> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        // The random port, random id and mixed case (0x20) make a reply hard to forge.
+        let mut stream = UdpClientStream::builder(server, self.sockets.clone())
+            .with_timeout(Some(time_left(until)))
+            .with_max_retries(1)
+            .build();
+        let reply =
+            stream.send_message(request(question, edns, Case::Mixed)).first_answer().await?;
+        answers(question, reply.into_message())
+    }
+
+    async fn over_tcp(
+        &self,
+        server: SocketAddr,
+        question: Question<'_>,
+        until: Instant,
+    ) -> Result<Message, NetError> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let sockets = Sockets::default(); // ends the connection's task when it goes
+        let exchange = async {
+            let stream =
+                TcpClientStream::exchange(server, None, time_left(until), None, sockets.clone());
+            let request = request(question, Edns::Yes, Case::Plain);
+            stream.await?.send(request).first_answer().await
+        };
+        let reply = timeout_at(until, exchange).await.unwrap_or(Err(NetError::Timeout))?;
+        answers(question, reply.into_message())
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("sent", &self.sent()).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edns {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Mixed,
+    Plain,
+}
+
+fn request(question: Question<'_>, edns: Edns, case: Case) -> DnsRequest {
+    let mut options = DnsRequestOptions::default();
+    options.use_edns = edns == Edns::Yes;
+    options.edns_payload_len = UDP_PAYLOAD;
+    options.recursion_desired = true;
+    options.case_randomization = case == Case::Mixed;
+    let query = Query::query(question.name.clone(), question.kind);
+    let mut request = DnsRequest::from_query(query, options);
+    request.metadata.authentic_data = true; // asks for the AD bit in the reply (RFC 6840 §5.7)
+    request.metadata.checking_disabled = question.unchecked;
+    request
+}
+
+/// A reply to another question is none.
+fn answers(question: Question<'_>, message: Message) -> Result<Message, NetError> {
+    let same = |asked: &Query| asked.name == *question.name && asked.query_type == question.kind;
+    match &message.queries[..] {
+        [asked] if same(asked) => Ok(message),
+        _ => Err(NetError::Message("a reply to another question")),
+    }
+}
+
+/// RFC 6891 §7: who does not know EDNS replies FORMERR without it.
+fn refuses_edns(message: &Message) -> bool {
+    let code = message.metadata.response_code;
+    message.edns.is_none() && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp)
+}
+
+fn time_left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
+
+impl From<NetError> for Fault {
+    fn from(error: NetError) -> Self {
+        use std::io::ErrorKind::{
+            ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut,
+        };
+        match &error {
+            NetError::Timeout => Self::Silent,
+            NetError::Io(io) => match io.kind() {
+                TimedOut => Self::Silent,
+                ConnectionRefused | HostUnreachable | NetworkUnreachable => {
+                    Self::Refused(io.to_string())
+                }
+                _ => Self::Local(io.to_string()),
+            },
+            _ => Self::Unreadable(format!("the reply is unreadable: {error}")),
+        }
+    }
+}

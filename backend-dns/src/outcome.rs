@@ -1,0 +1,105 @@
+//! What a finished walk amounts to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alto_discovery_core::{
+    Answer, Cause, Dnssec, Error, Guide, NoServer, Scope, Server, ServerList, Trace, code,
+};
+
+use crate::fact::Failure;
+use crate::scope::proven;
+use crate::walk::{DnssecMode, Ending, Path, Unanswered, Walk};
+use crate::{APPROACH, NAME};
+
+/// An answer to which a failed question might have had a better one is kept no longer than this.
+const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Servers; else, what failed; else, what was refused; else, surely none (spec 1.5).
+pub(crate) fn outcome(mut walk: Walk<'_>) -> Result<Answer, Error> {
+    let trace = Trace::new(std::mem::take(&mut walk.path.steps));
+    match walk.path.ending.take() {
+        Some(Ending::Found(servers)) => found(&walk, servers, trace),
+        Some(ending) if !walk.path.failures.is_empty() => {
+            Err(failed(&walk.path, &ending, walk.rules.dnssec, trace))
+        }
+        Some(_) if walk.path.refused_at.is_some() => Err(refused(&walk.path, trace)),
+        Some(_) => Err(none(&walk, trace)),
+        None => Err(unfinished(trace)),
+    }
+}
+
+fn found(walk: &Walk<'_>, servers: Vec<Server>, trace: Trace) -> Result<Answer, Error> {
+    let (Some(servers), Some(validity)) = (ServerList::new(servers), walk.path.validity) else {
+        return Err(unfinished(trace));
+    };
+    let incomplete = !walk.path.failures.is_empty();
+    Ok(Answer {
+        backend: NAME,
+        approach: APPROACH,
+        guide: Guide::Servers(servers),
+        scope: scope(walk),
+        validity: if incomplete { validity.at_most(INCOMPLETE_LIFETIME) } else { validity },
+        incomplete,
+        dnssec: match walk.rules.dnssec {
+            DnssecMode::Require => Dnssec::Secure, // nothing else counted
+            DnssecMode::Off | DnssecMode::Prefer => walk.path.dnssec.unwrap_or_default(),
+        },
+        trace,
+    })
+}
+
+/// What failed, or what led to another family's names, speaks for the peer alone.
+fn scope(walk: &Walk<'_>) -> Scope {
+    if walk.fell_back() {
+        return Scope::net(walk.peer);
+    }
+    let failed = !walk.path.failures.is_empty();
+    let absent = walk.path.absent.iter().copied().filter(|_| !failed);
+    proven(walk.peer, walk.rules.granularity, walk.rules.nxdomain_cut, absent)
+}
+
+fn none(walk: &Walk<'_>, trace: Trace) -> Error {
+    match walk.path.validity {
+        Some(validity) => Error::NoServer(Arc::new(NoServer {
+            backend: NAME,
+            scope: scope(walk),
+            validity,
+            dnssec: walk.path.dnssec.unwrap_or_default(),
+            trace,
+        })),
+        None => unfinished(trace),
+    }
+}
+
+fn refused(path: &Path, trace: Trace) -> Error {
+    let at = path.refused_at.as_deref().unwrap_or_default();
+    let message = format!("{at} names a server that may not be contacted");
+    Error::Rejected { backend: NAME, cause: Cause::new(code::POLICY, message), trace }
+}
+
+/// Forged data at each name, or at one that matters, is refused; any other failure passes.
+fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error {
+    let bogus = |unanswered: &&Unanswered| matches!(unanswered.failure, Failure::Bogus(_));
+    let all_bogus = path.replies == 0 && path.failures.iter().all(|failure| bogus(&failure));
+    let decisive = match ending {
+        Ending::Stopped => path.failures.last(),
+        _ => path.failures.iter().find(|failure| !bogus(failure)).or(path.failures.first()),
+    };
+    let Some(decisive) = decisive else { return unfinished(trace) };
+    let message = format!("{}: {}", decisive.name, decisive.failure);
+    if all_bogus || (mode == DnssecMode::Require && bogus(&decisive)) {
+        return Error::Rejected { backend: NAME, cause: Cause::new(code::BOGUS, message), trace };
+    }
+    let code = match decisive.failure {
+        Failure::Bogus(_) => code::UPSTREAM_FAILURE, // elsewhere there were sound replies
+        _ => decisive.failure.code(),
+    };
+    let retry_after = path.failures.iter().filter_map(|failure| failure.holds).min();
+    Error::Unavailable { backend: NAME, retry_after, cause: Cause::new(code, message), trace }
+}
+
+fn unfinished(trace: Trace) -> Error {
+    let cause = Cause::new(code::INTERNAL, "the walk was not followed to its end");
+    Error::Unavailable { backend: NAME, retry_after: None, cause, trace }
+}

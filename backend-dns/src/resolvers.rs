@@ -1,0 +1,240 @@
+//! The site's resolvers: asked in order, passed over while they cannot be reached.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use alto_discovery_core::{BoxFuture, Error};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{Name, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use tokio::time::Instant;
+
+use crate::breaker::Breaker;
+use crate::config::{DnsConfig, TIMEOUT};
+use crate::exchange::{Exchange, Fault, Question};
+use crate::fact::Failure;
+use crate::reply;
+use crate::upstream::{Reply, Standing, Upstream};
+use crate::walk::DnssecMode;
+
+/// A resolver that is back replies to the simplest question within this time.
+const PROBE_TIME: Duration = Duration::from_millis(250);
+
+/// The resolvers of the configuration, or the system's.
+#[derive(Debug)]
+pub(crate) struct Resolvers {
+    servers: Vec<Server>,
+    exchange: Exchange,
+    timeout: Duration,
+    dnssec: DnssecMode,
+    recoveries: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Server {
+    address: SocketAddr,
+    breaker: Mutex<Breaker>,
+}
+
+impl Resolvers {
+    /// Reads files at most; opens no socket.
+    pub(crate) fn new(config: &DnsConfig) -> Result<Self, Error> {
+        let addresses = match &config.resolver[..] {
+            [] => system_resolvers()?,
+            named => named.to_vec(),
+        };
+        let servers: Vec<_> = addresses.into_iter().map(Server::new).collect();
+        let resolvers = Self {
+            servers,
+            exchange: Exchange::new(),
+            timeout: config.timeout,
+            dnssec: config.dnssec,
+            recoveries: AtomicU64::new(0),
+        };
+        if config.dnssec == DnssecMode::Require && !resolvers.are_near() {
+            let message = "dns.dnssec: `require` needs a validating resolver whose word can be believed: \
+                           wanted: dns.resolver on this machine (127.0.0.1 or ::1)";
+            return Err(Error::config("dns.dnssec", message));
+        }
+        Ok(resolvers)
+    }
+
+    /// On the way from another machine anybody may set the AD bit (RFC 6840 §5.7).
+    fn are_near(&self) -> bool {
+        self.servers.iter().all(|server| server.address.ip().to_canonical().is_loopback())
+    }
+
+    async fn resolve(&self, name: &str, patience: Duration) -> Result<Reply, Failure> {
+        let asked = Name::from_ascii(name)
+            .map_err(|error| Failure::upstream(format!("{name} is no domain name: {error}")))?;
+        let question = Question { name: &asked, kind: RecordType::NAPTR, unchecked: false };
+        let end = Instant::now() + self.timeout;
+        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
+        // A caller in a hurry must not make a resolver look silent.
+        let share = (patience.min(self.timeout) / servers).max(TIMEOUT.floor);
+        let mut outcome = Err(Failure::Unreachable("there is no resolver".into()));
+        for (at, server) in self.servers.iter().enumerate() {
+            let last = at + 1 == self.servers.len();
+            let until = if last { end } else { end.min(Instant::now() + share) };
+            let message = match self.ask(server, question, until).await {
+                Ok(message) if serves_us(&message) || last => message,
+                Ok(_) => continue,
+                Err(failure) => {
+                    outcome = Err(failure);
+                    continue;
+                }
+            };
+            return self.read(server, question, message, until).await;
+        }
+        outcome
+    }
+
+    /// Tells forged data apart from a failure: a validator hides it behind SERVFAIL.
+    async fn read(
+        &self,
+        server: &Server,
+        question: Question<'_>,
+        message: Message,
+        until: Instant,
+    ) -> Result<Reply, Failure> {
+        let failed = message.metadata.response_code == ResponseCode::ServFail;
+        if failed && self.dnssec != DnssecMode::Off {
+            if let Some(error) = reply::validation_error(&message) {
+                return Err(Failure::Bogus(error.into()));
+            }
+            if message.metadata.recursion_available && self.has_data(server, question, until).await
+            {
+                return Err(Failure::Bogus("there is an answer, but it is not authentic".into()));
+            }
+        }
+        let believed = self.dnssec != DnssecMode::Off && self.are_near();
+        reply::read(&message, question.name, believed)
+    }
+
+    /// Whether there is an answer as long as nobody checks it (spec 12).
+    async fn has_data(&self, server: &Server, question: Question<'_>, until: Instant) -> bool {
+        let unchecked = Question { unchecked: true, ..question };
+        let reply = self.exchange.ask(server.address, unchecked, until).await;
+        reply.is_ok_and(|message| {
+            let code = message.metadata.response_code;
+            matches!(code, ResponseCode::NoError | ResponseCode::NXDomain)
+        })
+    }
+
+    async fn ask(
+        &self,
+        server: &Server,
+        question: Question<'_>,
+        until: Instant,
+    ) -> Result<Message, Failure> {
+        let standing = server.breaker().claim(Instant::now());
+        let worth_it = match standing {
+            Standing::Up => true,
+            Standing::Due => self.is_back(server, until).await,
+            Standing::Down => false,
+        };
+        if !worth_it {
+            let sentence = format!("the resolver {} cannot be reached", server.address);
+            return Err(Failure::Unreachable(sentence.into()));
+        }
+        let reply = self.exchange.ask(server.address, question, until).await;
+        self.note(server, &reply);
+        reply.map_err(|fault| failure(server, fault))
+    }
+
+    /// The simplest question, so that a slow zone says nothing about the resolver.
+    async fn is_back(&self, server: &Server, until: Instant) -> bool {
+        let question = Question { name: &Name::root(), kind: RecordType::NS, unchecked: false };
+        let until = until.min(Instant::now() + PROBE_TIME);
+        let reply = self.exchange.ask(server.address, question, until).await;
+        self.note(server, &reply);
+        reply.is_ok()
+    }
+
+    fn note(&self, server: &Server, reply: &Result<Message, Fault>) {
+        let now = Instant::now();
+        let mut breaker = server.breaker();
+        match reply {
+            Ok(_) | Err(Fault::Unreadable(_)) => {
+                if breaker.replied() {
+                    self.recoveries.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Err(Fault::Silent) => breaker.was_silent(now),
+            Err(Fault::Refused(_)) => breaker.refused(now),
+            Err(Fault::Local(_)) => {}
+        }
+    }
+}
+
+impl Upstream for Resolvers {
+    fn ask<'a>(
+        &'a self,
+        name: &'a str,
+        patience: Duration,
+    ) -> BoxFuture<'a, Result<Reply, Failure>> {
+        Box::pin(self.resolve(name, patience))
+    }
+
+    /// As good as the best of them.
+    fn standing(&self, now: Instant) -> Standing {
+        let each = || self.servers.iter().map(|server| server.breaker().standing(now));
+        let any = |wanted| each().any(|standing| standing == wanted);
+        [Standing::Up, Standing::Due]
+            .into_iter()
+            .find(|wanted| any(*wanted))
+            .unwrap_or(Standing::Down)
+    }
+
+    fn recoveries(&self) -> u64 {
+        self.recoveries.load(Ordering::Relaxed)
+    }
+
+    fn questions_sent(&self) -> u64 {
+        self.exchange.sent()
+    }
+}
+
+impl Server {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, breaker: Mutex::default() }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A resolver that does not serve us may stand beside one that does.
+fn serves_us(message: &Message) -> bool {
+    let code = message.metadata.response_code;
+    !matches!(code, ResponseCode::Refused | ResponseCode::NotImp)
+}
+
+fn failure(server: &Server, fault: Fault) -> Failure {
+    let address = server.address;
+    match fault {
+        Fault::Silent => Failure::Timeout,
+        Fault::Refused(error) => Failure::Unreachable(
+            format!("the resolver {address} cannot be reached: {error}").into(),
+        ),
+        Fault::Local(error) => {
+            Failure::Unreachable(format!("no question could be sent to {address}: {error}").into())
+        }
+        Fault::Unreadable(sentence) => Failure::Upstream(sentence.into()),
+    }
+}
+
+/// What the system is configured to ask. Search lists and options are not looked at: we ask for
+/// absolute names only, within times of our own.
+fn system_resolvers() -> Result<Vec<SocketAddr>, Error> {
+    let (system, _) = read_system_conf().map_err(|error| {
+        let message =
+            format!("dns.resolver: the system names no resolver ({error}); wanted: IP[:PORT]");
+        Error::config("dns.resolver", message)
+    })?;
+    let servers = system.name_servers().iter().map(|server| SocketAddr::new(server.ip, 53));
+    Ok(servers.collect())
+}

@@ -1,0 +1,404 @@
+//! The whole procedure as a state machine without I/O (RFC 8686 §3, RFC 4848, RFC 3958 §2.2).
+//!
+//! ```text
+//! while let Some(name) = walk.next_name() {
+//!     walk.learn(what is known of name);
+//! }
+//! walk.outcome()
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alto_discovery_core::{Answer, Dnssec, Error, Origin, Policy, Server, Step, Trust, Validity};
+use ipnet::IpNet;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::NAME;
+use crate::explain::{self, Dropped};
+use crate::fact::{Content, Fact, Failure};
+use crate::naptr::{LeadsTo, Reading, Taken, judge};
+use crate::outcome::outcome;
+use crate::plan::{Granularity, Plan, Rung, Transition};
+use crate::scope::NxdomainCut;
+use crate::service::{Service, Wanted};
+
+/// At most this many questions in one call, retries included (spec 1.5: 6 names of the procedure and
+/// what non-terminal records add).
+pub const MAX_QUERIES: usize = 20;
+/// At most this many servers in an answer, the best ones.
+pub const MAX_SERVERS: usize = 16;
+/// At most this many non-terminal records in a chain.
+pub const MAX_HOPS: usize = 5;
+
+/// What DNSSEC has to say in a walk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnssecMode {
+    /// Nothing.
+    Off,
+    /// Its state is recorded.
+    #[default]
+    Prefer,
+    /// Only authenticated records are used, and the walk stops at the first question that fails, so
+    /// that breaking a longer name cannot bring a shorter one to power.
+    Require,
+}
+
+/// How to walk, from the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// What is looked for.
+    pub service: Service,
+    /// What is asked for a host.
+    pub granularity: Granularity,
+    /// What else is asked for transition addresses.
+    pub transition: Transition,
+    /// How records are read.
+    pub reading: Reading,
+    /// What DNSSEC has to say.
+    pub dnssec: DnssecMode,
+    /// What a denial settles.
+    pub nxdomain_cut: NxdomainCut,
+    /// Who may be asked for and contacted.
+    pub policy: Policy,
+}
+
+/// One peer's walk.
+#[derive(Debug)]
+pub struct Walk<'r> {
+    pub(crate) rules: &'r Rules,
+    pub(crate) peer: IpNet,
+    plan: Plan,
+    rounds: Vec<(Wanted<'r>, Ladder)>,
+    memo: Vec<Known>,
+    asked: usize,
+    retried: bool,
+    pub(crate) path: Path,
+}
+
+/// Whose names a round goes through.
+#[derive(Clone, Copy, Debug)]
+enum Ladder {
+    Own,
+    Fallback,
+}
+
+/// What this walk was told of a name.
+#[derive(Clone, Debug)]
+struct Known {
+    name: Arc<str>,
+    fact: Fact,
+    origin: Origin,
+    holds: Option<Duration>,
+}
+
+/// Where the walk stands and what it gathered on the way. A retry starts a new one.
+#[derive(Debug, Default)]
+pub(crate) struct Path {
+    round: usize,
+    rung: usize,
+    branch: Branch,
+    /// No more questions: take what there is.
+    out_of_questions: bool,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) validity: Option<Validity>,
+    pub(crate) dnssec: Option<Dnssec>,
+    pub(crate) failures: Vec<Unanswered>,
+    pub(crate) replies: usize,
+    /// Where a server was named that may not be contacted.
+    pub(crate) refused_at: Option<Arc<str>>,
+    pub(crate) absent: Vec<IpNet>,
+    pub(crate) ending: Option<Ending>,
+}
+
+/// How a walk ends.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// With servers.
+    Found(Vec<Server>),
+    /// With none, after each name was asked.
+    Nothing,
+    /// Before each name was asked, at its last failure.
+    Stopped,
+}
+
+/// A question without an answer.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) name: Arc<str>,
+    pub(crate) failure: Failure,
+    /// How long it makes no sense to ask again.
+    pub(crate) holds: Option<Duration>,
+}
+
+/// The records of one rung and of the names its non-terminal records lead to, depth first.
+#[derive(Debug, Default)]
+struct Branch {
+    /// Still to look at, the next one last.
+    pending: Vec<Pending>,
+    visited: Vec<Arc<str>>,
+    servers: Vec<Server>,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Server(Server),
+    Name { name: Arc<str>, hops: usize },
+}
+
+impl<'r> Walk<'r> {
+    /// The walk for `peer`.
+    ///
+    /// # Errors
+    /// If there is nothing to ask; see [`Plan::new`].
+    pub fn new(peer: IpNet, rules: &'r Rules) -> Result<Self, Error> {
+        let plan = Plan::new(peer, rules.granularity, rules.transition, rules.policy)?;
+        let ladders = [Ladder::Own, Ladder::Fallback].into_iter();
+        let ladders = ladders.take(if plan.fallback.is_empty() { 1 } else { 2 });
+        let rounds = ladders
+            .flat_map(|ladder| rules.service.rounds().map(move |wanted| (wanted, ladder)))
+            .collect();
+        let memo = Vec::with_capacity(plan.rungs.len());
+        let path = Path::default();
+        let mut walk = Self { rules, peer, plan, rounds, memo, asked: 0, retried: false, path };
+        walk.enter_rung();
+        Ok(walk)
+    }
+
+    /// The next name to ask; `None` once the outcome is certain.
+    ///
+    /// Until something is learnt of the name it is given again; afterwards never, since what was
+    /// learnt serves wherever the walk comes by that name.
+    pub fn next_name(&mut self) -> Option<Arc<str>> {
+        while self.path.ending.is_none() {
+            match self.path.branch.pending.pop() {
+                Some(Pending::Server(server)) => self.path.branch.keep(server),
+                Some(Pending::Name { name, hops }) => {
+                    if let Some(known) = self.memo.iter().find(|known| known.name == name) {
+                        self.arrive(known.clone(), hops);
+                    } else if self.asked < MAX_QUERIES {
+                        self.path.branch.pending.push(Pending::Name { name: name.clone(), hops });
+                        return Some(name);
+                    } else {
+                        self.refuse_to_ask(name);
+                    }
+                }
+                None => self.leave_rung(),
+            }
+        }
+        None
+    }
+
+    /// Takes in what is known at `now` of the name that [`next_name`](Self::next_name) gave.
+    pub fn learn(&mut self, fact: Fact, origin: Origin, now: Instant) {
+        let Some(Pending::Name { name, .. }) = self.path.branch.pending.last() else { return };
+        self.asked += 1;
+        let holds = Some(fact.validity.left(now)).filter(|left| !left.is_zero());
+        self.memo.push(Known { name: name.clone(), fact, origin, holds });
+    }
+
+    /// How many more names will be asked if each gives nothing, the next one included: what the time
+    /// left is shared by.
+    pub fn names_left(&self) -> usize {
+        let named = |pending: &&Pending| matches!(pending, Pending::Name { .. });
+        let pending = self.path.branch.pending.iter().filter(named).count();
+        let ahead = self.rungs().iter().skip(self.path.rung + 1);
+        let unknown = |rung: &&Rung| self.memo.iter().all(|known| known.name != rung.name);
+        pending + ahead.filter(unknown).count()
+    }
+
+    /// Starts again without the questions that got no reply in time, so that
+    /// [`next_name`](Self::next_name) gives them once more; `false` if there is nothing to gain or it
+    /// was done before (RFC 8686 §3.5: only after each name has been tried once).
+    pub fn retry(&mut self) -> bool {
+        let timed_out = |known: &Known| known.fact.content == Content::Failed(Failure::Timeout);
+        let came_to_nothing = matches!(self.path.ending, Some(Ending::Nothing));
+        if self.retried || !came_to_nothing || !self.memo.iter().any(timed_out) {
+            return false;
+        }
+        self.memo.retain(|known| !timed_out(known));
+        self.retried = true;
+        self.path = Path::default();
+        self.enter_rung();
+        true
+    }
+
+    /// What came of it.
+    ///
+    /// # Errors
+    /// Whatever is not an answer: surely none, or why that is not known.
+    pub fn outcome(self) -> Result<Answer, Error> {
+        outcome(self)
+    }
+
+    /// Whether the names of the fallback were asked.
+    pub(crate) fn fell_back(&self) -> bool {
+        matches!(self.rounds[self.path.round].1, Ladder::Fallback)
+    }
+
+    fn rungs(&self) -> &[Rung] {
+        match self.rounds[self.path.round].1 {
+            Ladder::Own => &self.plan.rungs,
+            Ladder::Fallback => &self.plan.fallback,
+        }
+    }
+
+    fn enter_rung(&mut self) {
+        let name = self.rungs()[self.path.rung].name.clone();
+        self.path.branch = Branch {
+            pending: vec![Pending::Name { name: name.clone(), hops: 0 }],
+            visited: vec![name],
+            servers: Vec::new(),
+        };
+    }
+
+    /// The first name that yields a server wins; then the next rung, then the next round.
+    fn leave_rung(&mut self) {
+        let servers = std::mem::take(&mut self.path.branch.servers);
+        if !servers.is_empty() {
+            self.path.ending = Some(Ending::Found(servers));
+        } else if self.path.out_of_questions {
+            self.path.ending = Some(Ending::Stopped);
+        } else if self.path.rung + 1 < self.rungs().len() {
+            self.path.rung += 1;
+            self.enter_rung();
+        } else {
+            self.leave_round();
+        }
+    }
+
+    /// Only a sure "none" in the peer's own names leads to those of its fallback (spec 1.8 rule 3).
+    fn leave_round(&mut self) {
+        let next = self.rounds.get(self.path.round + 1);
+        match next {
+            Some((_, Ladder::Fallback)) if !self.path.failures.is_empty() => {
+                self.path.ending = Some(Ending::Nothing);
+            }
+            Some(_) => {
+                self.path.round += 1;
+                self.path.rung = 0;
+                self.enter_rung();
+            }
+            None => self.path.ending = Some(Ending::Nothing),
+        }
+    }
+
+    fn arrive(&mut self, known: Known, hops: usize) {
+        let seen = self.path.steps.iter().any(|step| step.subject == known.name);
+        let finding = match &known.fact.content {
+            Content::Failed(failure) => self.meet_failure(&known, failure),
+            content => self.meet_reply(&known, content, hops),
+        };
+        self.path.steps.push(Step {
+            backend: NAME,
+            subject: known.name,
+            origin: if seen { Origin::Cache } else { known.origin },
+            finding,
+            holds: known.holds,
+        });
+    }
+
+    fn meet_failure(&mut self, known: &Known, failure: &Failure) -> Arc<str> {
+        let (name, failure, holds) = (known.name.clone(), failure.clone(), known.holds);
+        let finding = explain::failure(&failure);
+        let ours = matches!(failure, Failure::Limit(_));
+        self.path.failures.push(Unanswered { name, failure, holds });
+        if self.rules.dnssec == DnssecMode::Require {
+            self.path.ending = Some(Ending::Stopped);
+        } else if ours {
+            self.path.stop_asking();
+        }
+        finding
+    }
+
+    fn meet_reply(&mut self, known: &Known, content: &Content, hops: usize) -> Arc<str> {
+        let fact = &known.fact;
+        self.path.combine(fact);
+        let Content::Records(records) = content else {
+            self.note_absence(content, hops);
+            return explain::absence(content);
+        };
+        if self.rules.dnssec == DnssecMode::Require && fact.dnssec != Dnssec::Secure {
+            return explain::unauthenticated(records.len());
+        }
+        let (wanted, _) = self.rounds[self.path.round];
+        let verdict = judge(records, wanted, self.rules.reading, self.rules.policy);
+        if verdict.refused_by_policy() {
+            self.path.refused_at.get_or_insert_with(|| known.name.clone());
+        }
+        let dropped = self.path.branch.follow(&known.name, &verdict.taken, hops);
+        explain::records(records, &verdict, wanted, &dropped)
+    }
+
+    fn note_absence(&mut self, content: &Content, hops: usize) {
+        if *content == Content::NoName && hops == 0 && !self.fell_back() {
+            let net = self.rungs()[self.path.rung].net;
+            self.path.absent.push(net);
+        }
+    }
+
+    fn refuse_to_ask(&mut self, name: Arc<str>) {
+        let failure = Failure::Limit("this call has asked its 20 questions");
+        self.path.failures.push(Unanswered { name, failure, holds: None });
+        self.path.stop_asking();
+    }
+}
+
+impl Path {
+    /// An outcome holds as long as, and is as authentic as, the weakest fact behind it.
+    fn combine(&mut self, fact: &Fact) {
+        self.replies += 1;
+        self.validity = Some(self.validity.map_or(fact.validity, |all| all.and(fact.validity)));
+        self.dnssec = Some(self.dnssec.map_or(fact.dnssec, |all| all.and(fact.dnssec)));
+    }
+
+    fn stop_asking(&mut self) {
+        self.out_of_questions = true;
+        self.branch.pending.retain(|pending| matches!(pending, Pending::Server(_)));
+    }
+}
+
+impl Branch {
+    /// Puts what the records lead to where they stood; gives the names that are not followed.
+    fn follow(&mut self, from: &Arc<str>, taken: &[Taken], hops: usize) -> Vec<Dropped> {
+        let mut dropped = Vec::new();
+        let mut ahead = Vec::with_capacity(taken.len());
+        for record in taken {
+            match &record.leads_to {
+                LeadsTo::Server(uri) => ahead.push(Pending::Server(server(record, uri, from))),
+                LeadsTo::Name(name) if hops == MAX_HOPS => {
+                    dropped.push(Dropped::TooDeep(name.clone()));
+                }
+                LeadsTo::Name(name) if self.visited.contains(name) => {
+                    dropped.push(Dropped::Loop(name.clone()));
+                }
+                LeadsTo::Name(name) => {
+                    self.visited.push(name.clone());
+                    ahead.push(Pending::Name { name: name.clone(), hops: hops + 1 });
+                }
+            }
+        }
+        self.pending.extend(ahead.into_iter().rev());
+        dropped
+    }
+
+    fn keep(&mut self, server: Server) {
+        if self.servers.iter().all(|earlier| earlier.uri != server.uri) {
+            self.servers.push(server);
+        }
+        if self.servers.len() == MAX_SERVERS {
+            self.pending.clear();
+        }
+    }
+}
+
+fn server(record: &Taken, uri: &Url, from: &Arc<str>) -> Server {
+    Server {
+        uri: uri.clone(),
+        order: record.order,
+        preference: record.preference,
+        found_at: Some(from.clone()),
+        trust: Trust::Network,
+    }
+}
