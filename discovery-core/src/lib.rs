@@ -20,6 +20,7 @@ mod answer;
 mod backend;
 mod call;
 mod error;
+pub mod layers;
 mod peer;
 mod policy;
 mod setting;

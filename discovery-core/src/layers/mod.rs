@@ -1,0 +1,34 @@
+//! What wraps around a backend: each layer is a [`Backend`](crate::Backend) around others.
+//!
+//! | layer | what it adds |
+//! |---|---|
+//! | [`Chain`] | several backends, the first answer wins, in order |
+//! | [`Race`] | several backends at once, the first answer wins |
+//! | [`Deadline`] | an end to waiting |
+//! | [`Limit`] | a bound on calls at once |
+//! | [`Coalesce`] | equal questions in flight are one |
+//! | [`Cache`] | facts are remembered under their proven scope |
+//! | [`Confirm`] | a peer's claim counts only if another source names the same host |
+//!
+//! A layer around one backend goes by that backend's name, and what fails keeps the name of the
+//! one that failed. Every layer passes on `known` as well as `discover`: the lint below refuses a
+//! layer that forgets it.
+//!
+//! The usual stack keeps facts apart from decisions: each source has a cache of its own, and the
+//! chain on top decides anew each time. Nothing is to be stored above a chain.
+#![deny(clippy::missing_trait_methods)]
+
+mod chain;
+mod confirm;
+mod deadline;
+mod limit;
+mod race;
+#[cfg(test)]
+mod testing;
+mod verdict;
+
+pub use chain::Chain;
+pub use confirm::Confirm;
+pub use deadline::Deadline;
+pub use limit::Limit;
+pub use race::Race;
