@@ -19,8 +19,10 @@
 #![deny(clippy::missing_trait_methods)]
 
 mod chain;
+mod coalesce;
 mod confirm;
 mod deadline;
+mod flights;
 mod limit;
 mod race;
 #[cfg(test)]
@@ -28,6 +30,7 @@ mod testing;
 mod verdict;
 
 pub use chain::Chain;
+pub use coalesce::Coalesce;
 pub use confirm::Confirm;
 pub use deadline::Deadline;
 pub use limit::Limit;
