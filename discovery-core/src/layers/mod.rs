@@ -18,6 +18,7 @@
 //! chain on top decides anew each time. Nothing is to be stored above a chain.
 #![deny(clippy::missing_trait_methods)]
 
+mod cache;
 mod chain;
 mod coalesce;
 mod confirm;
@@ -29,6 +30,7 @@ mod race;
 mod testing;
 mod verdict;
 
+pub use cache::{Cache, CacheConfig, Stats};
 pub use chain::Chain;
 pub use coalesce::Coalesce;
 pub use confirm::Confirm;
