@@ -85,7 +85,8 @@ impl Default for CacheConfig {
     }
 }
 
-/// What a [`Cache`] has done so far, and what it holds.
+/// What a [`Cache`] has done so far, and what it holds. Of reads at the same moment one may go
+/// uncounted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Reads that found a fact.

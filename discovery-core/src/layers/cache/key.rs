@@ -1,11 +1,13 @@
 //! What a fact is kept under: a proven scope, in a form that can be looked up by probing. Pure.
 
+use std::hash::{Hash, Hasher};
+
 use ipnet::IpNet;
 
 use crate::{IdScope, Peer, PeerId, Scope, Token};
 
 /// A prefix and a shape of peer IDs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     address: Address,
     length: u8,
@@ -13,7 +15,7 @@ pub(super) struct Key {
 }
 
 /// Address bits from the left, host bits cleared by whoever makes a key of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     // Two halves: a u128 would align each entry to 16 octets.
     high: u64,
@@ -21,7 +23,7 @@ pub(super) struct Address {
     is_v6: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IdKey {
     Any,
     /// `1 << bits` ports from a multiple of their number.
@@ -89,6 +91,26 @@ impl Key {
     /// The IPv6 prefix of `length` (at most 64) around it, if there is one.
     pub(super) fn ipv6_within(&self, length: u8) -> Option<u64> {
         (self.address.is_v6 && self.length >= length).then(|| self.address.cut(length).high)
+    }
+}
+
+#[expect(clippy::missing_trait_methods, reason = "nobody hashes a slice of keys")]
+impl Hash for Key {
+    /// In three words for most, since every read hashes.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (first, token) = match self.id {
+            IdKey::Any => (0, None),
+            IdKey::Ports { first, .. } => (first, None),
+            IdKey::Token(token) => (0, Some(token)),
+        };
+        let [high, low] = first.to_be_bytes();
+        let kind = [u8::from(self.address.is_v6), self.length, self.shape(), high, low, 0, 0, 0];
+        state.write_u64(self.address.high);
+        state.write_u64(self.address.low);
+        state.write_u64(u64::from_le_bytes(kind));
+        if let Some(token) = token {
+            token.hash(state);
+        }
     }
 }
 

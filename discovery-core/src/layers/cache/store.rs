@@ -96,7 +96,7 @@ impl Store {
     pub(super) fn known_stale(&self, peer: &Peer<'_>, now: Instant) -> Option<Arc<Answer>> {
         self.walk(peer, |stripe, entry| match &entry.fact {
             Fact::Stale(answer, until) if now < *until => {
-                stripe.stale.fetch_add(1, Ordering::Relaxed);
+                count(&stripe.stale);
                 Some(answer.clone())
             }
             _ => None,
@@ -125,7 +125,7 @@ impl Store {
             entry.fact = Fact::Stale(marked, until);
         });
         if served.is_some() {
-            self.stripe(self.hash(&key)).stale.fetch_add(1, Ordering::Relaxed);
+            count(&self.stripe(self.hash(&key)).stale);
         }
         served
     }
@@ -194,12 +194,12 @@ impl Store {
         let told = self.walk(peer, |stripe, entry| {
             let told = if entry.holds(now) { tell(entry)? } else { return None };
             entry.was_read();
-            stripe.hits.fetch_add(1, Ordering::Relaxed);
+            count(&stripe.hits);
             Some(told)
         });
         if told.is_none() {
             let spread = Address::of(peer.net()).some_bits();
-            self.stripe(spread << 32).misses.fetch_add(1, Ordering::Relaxed);
+            count(&self.stripe(spread << 32).misses);
         }
         told
     }
@@ -289,6 +289,12 @@ impl Store {
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Counts one more. Of two at the same moment one may be lost: a counter that never loses any would
+/// cost a read a fifth of its time.
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 impl Writer {
