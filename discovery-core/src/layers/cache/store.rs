@@ -142,18 +142,23 @@ impl Store {
         if self.walk(peer, is_better).is_some() {
             return;
         }
-        self.forget_all(peer);
         let life = writer.shortened(fact.life(now));
         let key = fact.scope().and_then(|scope| Key::under(scope, peer));
-        let Some(key) = key.filter(|_| !life.is_zero() && !fact.is_claim()) else { return };
-        let ahead = now + life / AHEAD * (AHEAD - 1);
-        self.insert(Entry::new(key, self.hash(&key), fact, now + life, ahead), &mut writer);
+        let key = key.filter(|_| !life.is_zero() && !fact.is_claim());
+        if let Some(key) = key {
+            let ahead = now + life / AHEAD * (AHEAD - 1);
+            let entry = Entry::new(key, self.hash(&key), fact, now + life, ahead);
+            self.insert(entry, &mut writer);
+        }
+        // Last, so that a reader meanwhile finds the old or the new if their scopes are the same. If
+        // not, it may have passed the one and come late for the other: a miss, and never wrong.
+        self.forget_all_but(key, peer);
     }
 
     /// Forgets all that is known of `peer`.
     pub(super) fn forget(&self, peer: &Peer<'_>) {
         let _writer = self.writer();
-        self.forget_all(peer);
+        self.forget_all_but(None, peer);
     }
 
     /// Whether it falls to the caller to ask again for what is known of `peer`: true once in the
@@ -245,10 +250,12 @@ impl Store {
         latest.and_then(|(_, denies, key)| (!denies).then_some(key))
     }
 
-    fn forget_all(&self, peer: &Peer<'_>) {
+    fn forget_all_but(&self, kept: Option<Key>, peer: &Peer<'_>) {
         let mut keys = Vec::new();
         let _: Option<()> = self.walk(peer, |_, entry| {
-            keys.push(entry.key);
+            if Some(entry.key) != kept {
+                keys.push(entry.key);
+            }
             None
         });
         for key in keys {

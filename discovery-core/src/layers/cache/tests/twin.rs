@@ -204,3 +204,32 @@ proptest! {
         prop_assert_eq!(store.stats().evictions, 0);
     }
 }
+
+/// Many writers at once, with scopes that overlap: the newest fact is the one that stays.
+#[test]
+fn no_update_is_lost() {
+    let (store, now) = (Store::new(8 << 20, seconds(3_600), 7), Instant::now() + seconds(1_000));
+    let asked: Peer<'static> = "192.0.2.7".parse().unwrap();
+    let facts: Vec<Fact> = (0..64_u8)
+        .map(|age| {
+            let net = IpNet::new(asked.net().addr(), 32 - age % 9).unwrap().trunc();
+            let validity = Validity::new(now - seconds(age.into()), seconds(900));
+            let base = absence("a", "0.0.0.0/0", 0);
+            Fact::Absence(Arc::new(NoServer { scope: Scope::net(net), validity, ..base }))
+        })
+        .collect();
+    for _ in 0..50 {
+        store.forget(&asked);
+        std::thread::scope(|scope| {
+            for part in 0..4 {
+                let (store, asked, facts) = (&store, &asked, &facts);
+                scope.spawn(move || {
+                    for fact in facts.iter().skip(part).step_by(4) {
+                        store.keep(asked, fact.clone(), now);
+                    }
+                });
+            }
+        });
+        assert_eq!(told(store.known(&asked, now).as_ref()), told(facts[0].as_known().as_ref()));
+    }
+}
