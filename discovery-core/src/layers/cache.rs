@@ -219,17 +219,16 @@ impl<B: Backend> fmt::Debug for Cache<B> {
     }
 }
 
-/// The source gets a little less time than the caller has, so that there is some left to serve
-/// what is at hand.
+/// With something at hand the source gets no longer than a waiting caller should be kept (RFC 8767
+/// §5), and a little less than this caller has, so that there is time left to serve it.
 fn leaving_time_to_serve(call: Call, now: Instant) -> Call {
+    const RESPONSE_TIMER: Duration = Duration::from_millis(1_800);
     const ENOUGH: Duration = Duration::from_millis(50);
-    match call.deadline {
-        Some(deadline) => {
-            let left = deadline.saturating_duration_since(now);
-            call.at_most(deadline - ENOUGH.min(left / 8))
-        }
-        None => call,
-    }
+    let sooner = match call.deadline {
+        Some(deadline) => deadline - ENOUGH.min(deadline.saturating_duration_since(now) / 8),
+        None => return call.at_most(now + RESPONSE_TIMER),
+    };
+    call.at_most(sooner.min(now + RESPONSE_TIMER))
 }
 
 fn is_unreachable(error: &Error) -> bool {

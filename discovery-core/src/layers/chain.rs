@@ -230,15 +230,6 @@ mod tests {
         }
     }
 
-    fn known_as(reply: &Reply) -> Known {
-        match reply {
-            Ok(answer) => Known::Fresh(answer.clone()),
-            Err(Error::NoServer(none)) => Known::None(none.clone()),
-            Err(Error::NotApplicable { .. }) => Known::NotApplicable,
-            Err(_) => Known::Ask,
-        }
-    }
-
     /// Of absences the one that ends first is told, so that nobody relies on it for too long.
     #[tokio::test(start_paused = true)]
     async fn of_known_absences_the_shortest_is_told() {

@@ -10,7 +10,10 @@ use tokio::time::Instant;
 use super::deadline::within;
 use super::flights::{Boarding, Flight, Flights, Landing, Question, Reply};
 use super::limit::full;
-use crate::{Answer, Backend, BoxFuture, Call, Cause, Error, Known, Peer, Setting, Trace, code};
+use crate::{
+    Answer, Backend, BoxFuture, Call, Cause, Error, Freshness, Known, Peer, Setting, Trace,
+    Validity, code,
+};
 
 /// Asks equal questions (same prefix, same peer ID) once while they are in flight.
 ///
@@ -21,8 +24,12 @@ use crate::{Answer, Backend, BoxFuture, Call, Cause, Error, Known, Peer, Setting
 /// nobody else. What a peer sent does not reach the backend below. Flights end when the layer is
 /// dropped.
 ///
-/// A call that asks anew ([`Freshness::Refresh`](crate::Freshness)) shares a flight only with
-/// others that do; a call for which remembered facts will do joins either.
+/// A call that asks anew ([`Freshness::Refresh`]) shares a flight only with others that do; a call
+/// for which remembered facts will do joins either, and needs no flight for what the backend below
+/// knows already.
+///
+/// Above a [`Cache`](super::Cache) it sees to it that what was found is kept even if all callers
+/// have given up, and that nobody asks again between the reply and its keeping.
 #[derive(Debug)]
 pub struct Coalesce {
     inner: Arc<dyn Backend>,
@@ -60,8 +67,13 @@ impl Coalesce {
         self.flights.len()
     }
 
-    async fn join(&self, peer: &Peer<'_>, call: &Call) -> Reply {
-        let question = Question { peer: peer.without_hints(), freshness: call.freshness };
+    async fn join(&self, peer: Peer<'static>, call: &Call) -> Reply {
+        if call.freshness == Freshness::Cached
+            && let Some(reply) = self.at_hand(&peer, Instant::now())
+        {
+            return reply;
+        }
+        let question = Question { peer, freshness: call.freshness };
         let runtime = Handle::try_current().map_err(|_| self.lost("there is no tokio runtime"))?;
         let landing = match self.flights.board(question) {
             Boarding::Joined(landing) => landing,
@@ -70,6 +82,17 @@ impl Coalesce {
         };
         let reply = async { landing.reply().await.unwrap_or_else(|| Err(self.lost("it failed"))) };
         within(call, self.name(), reply).await
+    }
+
+    /// What is known below, unless it is so old that a cache may want to hear of the call, to ask
+    /// again before the end.
+    fn at_hand(&self, peer: &Peer<'_>, now: Instant) -> Option<Reply> {
+        let is_young = |validity: Validity| validity.left(now) > validity.lifetime() / 4;
+        match self.inner.known(peer, now) {
+            Known::Fresh(answer) if is_young(answer.validity) => Some(Ok(answer)),
+            Known::None(none) if is_young(none.validity) => Some(Err(Error::NoServer(none))),
+            _ => None,
+        }
     }
 
     fn start(&self, runtime: &Handle, flight: Flight, call: Call, landing: Landing) -> Landing {
@@ -107,7 +130,7 @@ impl Backend for Coalesce {
         peer: &'a Peer<'a>,
         call: &'a Call,
     ) -> BoxFuture<'a, Result<Arc<Answer>, Error>> {
-        Box::pin(self.join(peer, call))
+        Box::pin(self.join(peer.without_hints(), call))
     }
 
     fn known(&self, peer: &Peer<'_>, now: Instant) -> Known {
@@ -118,16 +141,19 @@ impl Backend for Coalesce {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Hints;
     use crate::layers::testing::{self, Fake, Kind, peer, seconds};
-    use crate::{Freshness, Hints};
+    use crate::layers::{Cache, CacheConfig, Limit};
     use std::borrow::Cow;
     use tokio::task::yield_now;
 
     const REFRESH: Call = Call { deadline: None, freshness: Freshness::Refresh };
 
     fn slow(ms: u64) -> Arc<Fake> {
-        Arc::new(Fake::new("a", move |_, _, _| {
-            (Duration::from_millis(ms), Kind::Answer.reply("a"))
+        Arc::new(Fake::new("a", move |peer, _, _| {
+            let net = ipnet::IpNet::new(peer.net().addr(), 24).unwrap();
+            let found = testing::answer("a", "alto.example", &net.trunc().to_string(), 600);
+            (Duration::from_millis(ms), Ok(Arc::new(found)))
         }))
     }
 
@@ -251,6 +277,66 @@ mod tests {
         assert_eq!(over.unwrap_err().code(), code::LIMIT);
         assert_eq!(hung.await.unwrap().unwrap_err().code(), code::TIMEOUT);
         assert_eq!(layer.under_way(), 0);
+    }
+
+    /// What is known below needs no flight, until it is old.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_known_is_not_asked() {
+        for kind in [Kind::Answer, Kind::None] {
+            let reply = kind.reply("a");
+            let word = testing::known_as(&reply);
+            let inner = Fake::new("a", move |_, _, _| (seconds(1), reply.clone()));
+            let inner = Arc::new(inner.knowing(move |_, _| word.clone()));
+            let layer = Arc::new(Coalesce::new(inner.clone()));
+            let ask = |call| spawn(&layer, peer("192.0.2.7"), call);
+            assert_eq!(Kind::of(&ask(Call::default()).await.unwrap()), kind);
+            assert_eq!(inner.asked(), 0);
+            assert_eq!(Kind::of(&ask(REFRESH).await.unwrap()), kind);
+            tokio::time::advance(seconds(500)).await;
+            assert_eq!(Kind::of(&ask(Call::default()).await.unwrap()), kind);
+            assert_eq!(inner.asked(), 2);
+        }
+    }
+
+    /// Above a cache: one question upstream at expiry too.
+    #[tokio::test(start_paused = true)]
+    async fn over_a_cache_expiry_makes_no_herd() {
+        let inner = slow(100);
+        let cache = Cache::new(inner.clone(), CacheConfig::default());
+        let layer = Arc::new(Coalesce::new(Arc::new(cache)));
+        for round in 1..=3 {
+            let herd = [(); 1_000].map(|()| spawn(&layer, peer("192.0.2.7"), Call::default()));
+            for caller in herd {
+                assert!(caller.await.unwrap().is_ok());
+            }
+            assert_eq!(inner.asked(), round);
+            tokio::time::advance(seconds(600)).await;
+        }
+    }
+
+    /// Above a cache: one question upstream, however many callers there are, on however many
+    /// threads, and what it brings is kept also if each caller has given up.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn over_a_cache_each_fact_is_asked_for_once() {
+        let inner = slow(20);
+        let cache = Cache::new(Limit::new(inner.clone(), 64), CacheConfig::default());
+        let layer = Arc::new(Coalesce::new(Arc::new(cache)));
+        for round in 1..=20 {
+            let peer = peer(&format!("192.0.2.{round}"));
+            let callers: Vec<_> =
+                (0..500).map(|_| spawn(&layer, peer.clone(), Call::default())).collect();
+            for caller in callers {
+                assert!(caller.await.unwrap().is_ok());
+            }
+            assert_eq!(inner.asked(), 1, "the first found it for the whole /24");
+        }
+        let other = peer("198.51.100.7");
+        let hasty = spawn(&layer, other.clone(), Call::until(Instant::now()));
+        hasty.await.unwrap().unwrap_err();
+        while !matches!(layer.known(&other, Instant::now()), Known::Fresh(_)) {
+            yield_now().await;
+        }
+        assert_eq!(inner.asked(), 2);
     }
 
     /// Dropping the layer ends its flights; a runtime that ends under a flight loses only that.

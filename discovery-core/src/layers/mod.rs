@@ -14,8 +14,11 @@
 //! one that failed. Every layer passes on `known` as well as `discover`: the lint below refuses a
 //! layer that forgets it.
 //!
-//! The usual stack keeps facts apart from decisions: each source has a cache of its own, and the
-//! chain on top decides anew each time. Nothing is to be stored above a chain.
+//! The usual stack keeps facts apart from decisions: each source has a cache of its own, as in
+//! `Deadline(Coalesce(Cache(Limit(source))))`, and the chain on top decides anew each time. Nothing
+//! is to be stored above a chain. Coalescing above the cache, not below: then a fact is kept by the
+//! flight that found it, even if its callers have given up, and who comes between the reply and
+//! its keeping doesn't ask again.
 #![deny(clippy::missing_trait_methods)]
 
 mod cache;

@@ -213,3 +213,13 @@ impl Kind {
         }
     }
 }
+
+/// What is known if asking would give this reply.
+pub(super) fn known_as(reply: &Reply) -> Known {
+    match reply {
+        Ok(answer) => Known::Fresh(answer.clone()),
+        Err(Error::NoServer(none)) => Known::None(none.clone()),
+        Err(Error::NotApplicable { .. }) => Known::NotApplicable,
+        Err(_) => Known::Ask,
+    }
+}
