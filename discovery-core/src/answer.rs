@@ -147,6 +147,21 @@ impl Scope {
     pub fn contains(&self, peer: &Peer<'_>) -> bool {
         self.net.contains(&peer.net()) && self.id.contains(peer.id())
     }
+
+    /// The peers that `peer` stands for, and no others.
+    pub fn of(peer: &Peer<'_>) -> Self {
+        let id = peer.id().map_or(IdScope::Any, |id| IdScope::Exactly(*id));
+        Self { net: peer.net(), id }
+    }
+
+    /// The scope of something built from both, where some peer is in both: prefixes that share an
+    /// address are nested, so the longer one is what they share.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let own_is_narrower = self.net.prefix_len() >= other.net.prefix_len();
+        let net = if own_is_narrower { self.net } else { other.net };
+        Self { net, id: self.id.and(&other.id) }
+    }
 }
 
 /// The peer IDs for which something was proven.
@@ -173,6 +188,17 @@ impl IdScope {
             (Self::Ports { low, high }, Some(PeerId::Port(port))) => (low..=high).contains(&port),
             (Self::Exactly(own), Some(id)) => own == id,
             _ => false,
+        }
+    }
+
+    /// The IDs that are among both, where some ID is.
+    fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Any, narrow) | (narrow, Self::Any) => narrow.clone(),
+            (Self::Exactly(id), _) | (_, Self::Exactly(id)) => Self::Exactly(*id),
+            (Self::Ports { low: a, high: b }, Self::Ports { low: c, high: d }) => {
+                Self::Ports { low: *a.max(c), high: *b.min(d) }
+            }
         }
     }
 }
@@ -231,6 +257,9 @@ pub enum Known {
     Stale(Arc<Answer>),
     /// Surely no server.
     None(Arc<NoServer>),
+    /// The backend has no way for this peer, and asking would not change that: `discover` would
+    /// say [`Error::NotApplicable`](crate::Error::NotApplicable). A chain goes on to its next member.
+    NotApplicable,
     /// Nothing: ask.
     Ask,
 }

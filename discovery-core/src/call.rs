@@ -33,7 +33,7 @@ impl Call {
 }
 
 /// Whether remembered facts will do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Freshness {
     /// Anything within its lifetime.
     #[default]

@@ -23,6 +23,7 @@ mod call;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 mod error;
+pub mod layers;
 mod peer;
 mod policy;
 mod setting;
