@@ -1,10 +1,15 @@
 //! The settings of approach 1, each with its bounds and where they come from.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{Error, Policy, Setting, SettingValue, duration_text};
+use alto_discovery_core::{
+    Backend, BackendConfig, Error, Policy, Setting, SettingValue, duration_text,
+};
 
+use crate::NAME;
+use crate::backend::DnsBackend;
 use crate::naptr::Reading;
 use crate::plan::{Granularity, Transition};
 use crate::scope::NxdomainCut;
@@ -116,9 +121,10 @@ impl Default for DnsConfig {
     }
 }
 
-impl DnsConfig {
-    /// The keys that [`set`](Self::set) and [`get`](Self::get) know.
-    pub const KEYS: [&'static str; 13] = [
+impl BackendConfig for DnsConfig {
+    const NAME: &'static str = NAME;
+
+    const KEYS: &'static [&'static str] = &[
         "dns.resolver",
         "dns.service",
         "dns.timeout",
@@ -134,12 +140,8 @@ impl DnsConfig {
         "dns.ttl_max",
     ];
 
-    /// Changes one setting. Lists are comma-separated.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if there is no such key or the value does not fit; a service parameter that
-    /// is none is [`Error::Invalid`], as if it had come with the question.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+    /// A service parameter that is none is [`Error::Invalid`], as if it had come with the question.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         let value = value.trim();
         match key {
             "dns.resolver" => self.resolver = resolvers(value)?,
@@ -160,8 +162,7 @@ impl DnsConfig {
         Ok(())
     }
 
-    /// A setting as [`set`](Self::set) reads it; `None` if there is no such key.
-    pub fn get(&self, key: &str) -> Option<String> {
+    fn get(&self, key: &str) -> Option<String> {
         let shown = match key {
             "dns.resolver" => {
                 let resolvers: Vec<_> = self.resolver.iter().map(ToString::to_string).collect();
@@ -184,6 +185,12 @@ impl DnsConfig {
         Some(shown)
     }
 
+    fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error> {
+        Ok(Arc::new(DnsBackend::new(self, policy)?))
+    }
+}
+
+impl DnsConfig {
     /// Checks what was put into the fields directly.
     ///
     /// # Errors
@@ -240,7 +247,7 @@ fn word<T: Copy>(key: &str, value: &str, words: &Words<T>) -> Result<T, Error> {
     let named = words.iter().find(|(word, _)| *word == value);
     named.map(|(_, meant)| *meant).ok_or_else(|| {
         let wanted: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        Error::config(key, format!("{key}: `{value}` is no choice; wanted: {}", wanted.join(", ")))
+        Error::config(key, format!("`{value}` is no choice; wanted: {}", wanted.join(", ")))
     })
 }
 
@@ -250,9 +257,7 @@ fn word_for<T: PartialEq>(meant: &T, words: &Words<T>) -> String {
 }
 
 fn number<T: SettingValue>(setting: &Setting<T>, value: &str) -> Result<T, Error> {
-    setting
-        .parse(value)
-        .map_err(|fault| Error::config(setting.key, format!("{}: {fault}", setting.key)))
+    setting.parse(value).map_err(|fault| Error::config(setting.key, fault.to_string()))
 }
 
 fn within<T: SettingValue>(setting: &Setting<T>, value: T) -> Result<(), Error> {
@@ -269,14 +274,13 @@ fn resolver(text: &str) -> Result<SocketAddr, Error> {
     let address = bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
     let address = address.or_else(|_| text.parse::<SocketAddr>()).ok();
     address.filter(|address| address.port() != 0).ok_or_else(|| {
-        let message =
-            format!("dns.resolver: `{text}` is no resolver; wanted: IP, IPv4:PORT or [IPv6]:PORT");
+        let message = format!("`{text}` is no resolver; wanted: IP, IPv4:PORT or [IPv6]:PORT");
         Error::config("dns.resolver", message)
     })
 }
 
 fn no_such_key(key: &str) -> Error {
-    let message = format!("{key}: no such setting; wanted: {}", DnsConfig::KEYS.join(", "));
+    let message = format!("no such setting; wanted: {}", DnsConfig::KEYS.join(", "));
     Error::config(key, message)
 }
 
@@ -304,7 +308,7 @@ mod tests {
             "1h",
         ];
         let mut config = DnsConfig::default();
-        for (key, value) in DnsConfig::KEYS.into_iter().zip(values) {
+        for (key, value) in DnsConfig::KEYS.iter().copied().zip(values) {
             let default = config.get(key).unwrap();
             assert_ne!(default, value, "{key}");
             config.set(key, &default).unwrap();
@@ -312,7 +316,7 @@ mod tests {
             config.set(key, value).unwrap();
         }
         let read: DnsConfig =
-            DnsConfig::KEYS.into_iter().fold(DnsConfig::default(), |mut copy, key| {
+            DnsConfig::KEYS.iter().copied().fold(DnsConfig::default(), |mut copy, key| {
                 copy.set(key, &config.get(key).unwrap()).unwrap();
                 copy
             });

@@ -9,7 +9,7 @@
 //! ```no_run
 //! # async fn find() -> Result<(), alto_discovery_core::Error> {
 //! use alto_backend_dns::{DnsBackend, DnsConfig};
-//! use alto_discovery_core::{Backend, Call, Peer, Policy};
+//! use alto_discovery_core::{Backend, BackendConfig, Call, Peer, Policy};
 //!
 //! let mut config = DnsConfig::default();
 //! config.set("dns.resolver", "127.0.0.1")?;

@@ -55,7 +55,10 @@ struct Entry {
 /// How to come by a fact.
 enum Way {
     Known(Fact),
-    Wait(Landing),
+    /// Somebody else's question is under way.
+    Join(Landing),
+    /// It is asked for now.
+    Start(Landing),
 }
 
 impl Names {
@@ -77,11 +80,23 @@ impl Names {
         patience: Duration,
         freshness: Freshness,
     ) -> (Fact, Origin) {
-        let now = Instant::now();
-        match self.way(name, patience, freshness, now) {
-            Ok(Way::Known(fact)) => (fact, Origin::Cache),
-            Ok(Way::Wait(landing)) => (wait(landing, patience).await, Origin::Wire),
-            Err(failure) => (unremembered(failure, now), Origin::NotAsked),
+        let end = Instant::now() + patience;
+        loop {
+            let now = Instant::now();
+            let left = end.saturating_duration_since(now);
+            match self.way(name, left, freshness, now) {
+                Ok(Way::Known(fact)) => return (fact, Origin::Cache),
+                Ok(Way::Start(landing)) => return (wait(landing, left).await, Origin::Wire),
+                Ok(Way::Join(landing)) => {
+                    let fact = wait(landing, left).await;
+                    // Who wants to know anew does not take another's silence for an answer.
+                    let silent = fact.content == Content::Failed(Failure::Timeout);
+                    if !(silent && freshness == Freshness::Refresh && Instant::now() < end) {
+                        return (fact, Origin::Wire);
+                    }
+                }
+                Err(failure) => return (unremembered(failure, now), Origin::NotAsked),
+            }
         }
     }
 
@@ -102,8 +117,9 @@ impl Names {
                 return Ok(Way::Known(fact));
             }
         }
-        if let Some(landing) = known.flights.get(name) {
-            return Ok(Way::Wait(landing.clone()));
+        let under_way = known.flights.get(name).filter(|landing| landing.borrow().is_none());
+        if let Some(landing) = under_way {
+            return Ok(Way::Join(landing.clone()));
         }
         if patience.is_zero() {
             return Err(Failure::NoTime);
@@ -117,7 +133,7 @@ impl Names {
         drop(known); // a flight that ends takes the lock itself
         let flight = Flight { shared: self.0.clone(), name: name.clone(), land, _leave: leave };
         tokio::spawn(flight.fly(patience));
-        Ok(Way::Wait(landing))
+        Ok(Way::Start(landing))
     }
 }
 
@@ -162,7 +178,11 @@ impl Flight {
 impl Drop for Flight {
     /// However it ended: if its runtime was shut down, the next caller asks anew.
     fn drop(&mut self) {
-        self.shared.known().flights.remove(&self.name);
+        let mut known = self.shared.known();
+        let own = self.land.subscribe();
+        if known.flights.get(&self.name).is_some_and(|landing| landing.same_channel(&own)) {
+            known.flights.remove(&self.name);
+        }
     }
 }
 

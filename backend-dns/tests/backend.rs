@@ -9,8 +9,8 @@ use alto_backend_dns::naptr::Naptr;
 use alto_backend_dns::upstream::{Holds, Reply, Upstream};
 use alto_backend_dns::{DnsBackend, DnsConfig};
 use alto_discovery_core::{
-    Answer, Backend, BoxFuture, Call, Dnssec, Error, Freshness, IdScope, Known, Origin, Peer,
-    PeerId, Policy, code,
+    Answer, Backend, BackendConfig as _, BoxFuture, Call, Dnssec, Error, Freshness, IdScope, Known,
+    Origin, Peer, PeerId, Policy, code,
 };
 use tokio::time::{Instant, advance, sleep};
 

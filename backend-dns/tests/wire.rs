@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alto_backend_dns::{DnsBackend, DnsConfig};
 use alto_discovery_core::{
-    Answer, Backend, Call, Dnssec, Error, Origin, Peer, Policy, Validity, code,
+    Answer, Backend, BackendConfig as _, Call, Dnssec, Error, Origin, Peer, Policy, Validity, code,
 };
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;

@@ -18,6 +18,7 @@
 mod absence;
 mod answer;
 mod backend;
+mod backend_config;
 mod call;
 #[cfg(any(test, feature = "conformance"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
@@ -36,6 +37,7 @@ pub use answer::{
     Answer, Dnssec, Guide, IdScope, Known, PeerCost, PeerCosts, Scope, Server, ServerList, Trust,
 };
 pub use backend::{Backend, BoxFuture};
+pub use backend_config::BackendConfig;
 pub use call::{Call, Freshness};
 pub use error::{Cause, Error, code};
 pub use peer::{Hints, Peer, PeerId, PeerSyntax, Token};

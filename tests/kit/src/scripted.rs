@@ -67,6 +67,7 @@ struct Stage {
     zone: Arc<Zone>,
     log: QueryLog,
     scripts: Mutex<HashMap<String, Script>>,
+    trees: Mutex<HashMap<String, Script>>,
     default: Mutex<Script>,
 }
 
@@ -96,6 +97,7 @@ impl Scripted {
             zone: Arc::new(zone),
             log: QueryLog::default(),
             scripts: Mutex::default(),
+            trees: Mutex::default(),
             default: Mutex::new(Arc::new(|query| vec![query.from_zone().into()])),
         });
         let sockets = ports::pair();
@@ -108,6 +110,13 @@ impl Scripted {
     pub fn on(&self, name: &str, script: impl Fn(&Query) -> Vec<Act> + Send + Sync + 'static) {
         let mut scripts = self.stage.scripts.lock().expect("nobody panics with the lock held");
         scripts.insert(name.to_ascii_lowercase(), Arc::new(script));
+    }
+
+    /// From now on, queries for this name and those below it are handled so, unless a longer name
+    /// has a script of its own.
+    pub fn on_tree(&self, apex: &str, script: impl Fn(&Query) -> Vec<Act> + Send + Sync + 'static) {
+        let mut trees = self.stage.trees.lock().expect("nobody panics with the lock held");
+        trees.insert(apex.to_ascii_lowercase(), Arc::new(script));
     }
 
     /// From now on, queries for all names without a script are handled so.
@@ -241,8 +250,11 @@ impl Stage {
 
     fn script(&self, name: &str) -> Script {
         let scripts = self.scripts.lock().expect("nobody panics with the lock held");
+        let trees = self.trees.lock().expect("nobody panics with the lock held");
         let default = self.default.lock().expect("nobody panics with the lock held");
-        Arc::clone(scripts.get(name).unwrap_or(&default))
+        let above = std::iter::successors(Some(name), |name| Some(name.split_once('.')?.1));
+        let tree = above.into_iter().find_map(|apex| trees.get(apex));
+        Arc::clone(scripts.get(name).or(tree).unwrap_or(&default))
     }
 }
 

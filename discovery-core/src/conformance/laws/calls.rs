@@ -200,6 +200,7 @@ fn known_fits(
         Known::Fresh(answer) => (Gist::of_answer(answer), answer.validity.holds(now)),
         Known::Stale(answer) => (Gist::of_answer(answer), true),
         Known::None(none) => (Gist::NoServer, none.validity.holds(now)),
+        Known::NotApplicable => (Gist::NotApplicable, true),
     };
     ensure(holds, || format!("{case}: `known` still says {said} when it no longer holds"))?;
     ensure(said == *truth, || format!("{case}: `known` says {said}, `discover` {truth}"))

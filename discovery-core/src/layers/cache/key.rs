@@ -6,12 +6,30 @@ use ipnet::IpNet;
 
 use crate::{IdScope, Peer, PeerId, Scope, Token};
 
-/// A prefix and a shape of peer IDs.
+/// A prefix and a shape of peer IDs, and the kind of question that was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     address: Address,
     length: u8,
     id: IdKey,
+    question: Question,
+}
+
+/// Who was asked for: a host or a prefix of some length, with a peer ID or without.
+///
+/// What was proven for a prefix as a whole is no answer for a host inside, who may have a record of
+/// its own (RFC 8686 §3.4 asks for hosts at longer names), and what was found without a peer ID says
+/// nothing of peers that have one. A scope cannot tell these apart, so the question is kept as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    length: u8,
+    has_id: bool,
+}
+
+impl Question {
+    pub(super) fn of(peer: &Peer<'_>) -> Self {
+        Self { length: peer.net().prefix_len(), has_id: peer.id().is_some() }
+    }
 }
 
 /// Address bits from the left, host bits cleared by whoever makes a key of them.
@@ -59,17 +77,24 @@ impl Key {
             (IdScope::Any | IdScope::Ports { .. }, _) => IdKey::Any,
         };
         let length = scope.net.prefix_len();
-        Some(Self { address: Address::of(scope.net).cut(length), length, id })
+        let address = Address::of(scope.net).cut(length);
+        Some(Self { address, length, id, question: Question::of(peer) })
     }
 
     /// The key of this length and shape that holds for a peer. `shape` is one of [`shapes_of`] it.
-    pub(super) fn probe(address: Address, length: u8, shape: Shape, id: Option<&PeerId>) -> Self {
+    pub(super) fn probe(
+        address: Address,
+        length: u8,
+        shape: Shape,
+        id: Option<&PeerId>,
+        question: Question,
+    ) -> Self {
         let id = match id {
             Some(PeerId::Port(port)) if shape < TOKEN => block(*port, shape),
             Some(PeerId::Token(token)) if shape == TOKEN => IdKey::Token(*token),
             _ => IdKey::Any,
         };
-        Self { address: address.cut(length), length, id }
+        Self { address: address.cut(length), length, id, question }
     }
 
     pub(super) fn is_v6(&self) -> bool {
@@ -104,7 +129,9 @@ impl Hash for Key {
             IdKey::Token(token) => (0, Some(token)),
         };
         let [high, low] = first.to_be_bytes();
-        let kind = [u8::from(self.address.is_v6), self.length, self.shape(), high, low, 0, 0, 0];
+        let Question { length: asked, has_id } = self.question;
+        let (is_v6, has_id) = (self.address.is_v6.into(), has_id.into());
+        let kind = [is_v6, self.length, self.shape(), high, low, asked, has_id, 0];
         state.write_u64(self.address.high);
         state.write_u64(self.address.low);
         state.write_u64(u64::from_le_bytes(kind));
@@ -232,11 +259,24 @@ mod tests {
             let net = IpNet::new(asked.net().addr(), length.min(asked.net().prefix_len())).unwrap();
             let id = IdScope::Ports { low: 0, high: port };
             let key = Key::under(&Scope { id, ..Scope::net(net) }, &asked).unwrap();
-            let probe = Key::probe(Address::of(asked.net()), key.length(), key.shape(), asked.id());
+            let (address, question) = (Address::of(asked.net()), Question::of(&asked));
+            let probe = Key::probe(address, key.length(), key.shape(), asked.id(), question);
             prop_assert_eq!(key, probe);
             prop_assert!(length <= most || key.length() <= most);
             prop_assert!(shapes_of(asked.id()) & (1 << key.shape()) != 0);
         }
+    }
+
+    /// A prefix's fact is no host's, and one found without a peer ID is none for peers with one.
+    #[test]
+    fn another_kind_of_question_is_another_key() {
+        let key = |asked: &Peer<'_>| {
+            Key::under(&Scope::net("198.51.100.0/24".parse().unwrap()), asked).unwrap()
+        };
+        let (host, prefix) = (peer("198.51.100.3"), peer("198.51.100.0/24"));
+        assert_eq!(key(&host), key(&peer("198.51.100.4")));
+        assert_ne!(key(&host), key(&prefix));
+        assert_ne!(key(&host), key(&host.clone().with_id(PeerId::Port(7))));
     }
 
     /// What is not even proven for who asked is not kept.

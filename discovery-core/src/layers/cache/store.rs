@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::fact::{Fact, past_its_life};
-use super::key::{Address, Key, shapes_of};
+use super::key::{Address, Key, Question, shapes_of};
 use super::presence::{Counts, Presence};
 use super::shard::Shard;
 use crate::{Answer, Error, Known, Peer};
@@ -215,12 +215,12 @@ impl Store {
         peer: &Peer<'_>,
         mut look: impl FnMut(&Stripe, &Entry) -> Option<T>,
     ) -> Option<T> {
-        let (address, id) = (Address::of(peer.net()), peer.id());
+        let (address, id, question) = (Address::of(peer.net()), peer.id(), Question::of(peer));
         let family = self.presence.of(address.is_v6());
         let shapes = family.shapes(shapes_of(id));
         for length in family.lengths(peer.net().prefix_len()) {
             for shape in shapes.clone() {
-                let key = Key::probe(address, length, shape, id);
+                let key = Key::probe(address, length, shape, id, question);
                 let hash = self.hash(&key);
                 let stripe = self.stripe(hash);
                 let shard = stripe.shard.read().unwrap_or_else(PoisonError::into_inner);

@@ -30,9 +30,10 @@ enum Act {
     Wait(u64),
 }
 
-/// What the list holds: a scope shrunk as the store shrinks it, and a fact.
+/// What the list holds: a scope shrunk as the store shrinks it, who asked, and a fact.
 struct Line {
     scope: Scope,
+    asked: Peer<'static>,
     fact: Fact,
     until: Instant,
 }
@@ -42,9 +43,19 @@ struct Twin {
     lines: Vec<Line>,
 }
 
+impl Line {
+    /// A host's fact is no prefix's and the other way round, nor are those with and without a peer
+    /// ID.
+    fn is_about(&self, peer: &Peer<'_>) -> bool {
+        let same_length = self.asked.net().prefix_len() == peer.net().prefix_len();
+        let same_kind = self.asked.id().is_some() == peer.id().is_some();
+        same_length && same_kind && self.scope.contains(peer)
+    }
+}
+
 impl Twin {
     fn keep(&mut self, peer: &Peer<'_>, fact: &Fact, scope: &Scope, now: Instant) {
-        let mut about = self.lines.iter().filter(|line| line.scope.contains(peer));
+        let mut about = self.lines.iter().filter(|line| line.is_about(peer));
         if about.any(|line| {
             let newer = line.fact.since() > fact.since();
             let fuller = fact.is_incomplete() && line.fact.is_complete();
@@ -55,16 +66,17 @@ impl Twin {
         self.forget(peer);
         let until = now + fact.life(now);
         if scope.contains(peer) && until > now {
-            self.lines.push(Line { scope: shrunk(scope, peer), fact: fact.clone(), until });
+            let (scope, asked) = (shrunk(scope, peer), peer.without_hints());
+            self.lines.push(Line { scope, asked, fact: fact.clone(), until });
         }
     }
 
     fn forget(&mut self, peer: &Peer<'_>) {
-        self.lines.retain(|line| !line.scope.contains(peer));
+        self.lines.retain(|line| !line.is_about(peer));
     }
 
     fn known(&self, peer: &Peer<'_>, now: Instant) -> Option<&Fact> {
-        let holds = |line: &&Line| line.scope.contains(peer) && now < line.until;
+        let holds = |line: &&Line| line.is_about(peer) && now < line.until;
         let narrowest = |line: &&Line| (line.scope.net.prefix_len(), narrowness(&line.scope.id));
         self.lines.iter().filter(holds).max_by_key(narrowest).map(|line| &line.fact)
     }

@@ -1,0 +1,31 @@
+//! What a backend's configuration must offer so that a facade can hold it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{Backend, Error, Policy};
+
+/// The configuration of one backend: typed fields for Rust, keys and text for files, environment,
+/// command line and C. A new option is a new key and changes no interface.
+pub trait BackendConfig: Clone + Default + fmt::Debug + Send + Sync + 'static {
+    /// The backend's name: what [`Backend::name`] says, and the part of each key before the dot.
+    const NAME: &'static str;
+
+    /// All keys, in full (`dns.timeout`).
+    const KEYS: &'static [&'static str];
+
+    /// Sets the value of a key from text. Lists are comma-separated.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the key is not one of [`Self::KEYS`] or the text is no value for it.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Error>;
+
+    /// The value of a key as text that [`set`](Self::set) would take; `None` for other keys.
+    fn get(&self, key: &str) -> Option<String>;
+
+    /// Makes the backend. Reads files at most: no socket, no thread, no runtime needed.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if values contradict each other or a file they name is of no use.
+    fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error>;
+}
