@@ -1,0 +1,163 @@
+//! The command line, as types.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use alto_discovery::{Config, Error};
+use clap::{Args, Parser, Subcommand};
+
+/// Find the ALTO servers that speak for peers (RFC 8686), and ask them.
+#[derive(Debug, Parser)]
+#[command(name = "alto", version, about, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find the ALTO servers that speak for peers.
+    #[command(after_help = EXIT_STATUS)]
+    Discover(DiscoverOptions),
+    /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
+    Demo(DemoOptions),
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page (roff), for `man -l -`.
+    Man {
+        /// The command whose page is wanted; none for the page of `alto` itself.
+        command: Option<String>,
+    },
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 all found, 1 some surely none, 2 usage or invalid input, \
+3 some unavailable, 4 some not applicable or refused by policy, 5 bogus. With several of them: \
+2, then 5, 4, 3, 1, 0.";
+
+/// How to discover, and whom for.
+#[derive(Debug, Args)]
+pub(crate) struct DiscoverOptions {
+    /// Addresses or prefixes; none: standard input, one a line.
+    #[arg(value_name = "PEER")]
+    pub(crate) peers: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    /// One JSON object per peer, in input order.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Tell the walk: name by name, what came, why it was taken or refused, how long it holds.
+    /// With --json, on standard error.
+    #[arg(long)]
+    pub(crate) explain: bool,
+
+    /// Peers asked for at once.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) jobs: u32,
+
+    /// The longest wait for one peer, such as 500ms or 2s.
+    #[arg(long, value_name = "D", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// How to show it.
+#[derive(Debug, Args)]
+pub(crate) struct DemoOptions {
+    /// Switch the name server off first: then nothing can be found.
+    #[arg(long)]
+    pub(crate) without_name_server: bool,
+}
+
+/// Where the configuration comes from: a file, then flags.
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// A configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The name server to ask, instead of the system's. Repeat for several.
+    #[arg(long, value_name = "IP[:PORT]")]
+    resolver: Vec<String>,
+
+    /// The U-NAPTR service parameter [default: ALTO:https].
+    #[arg(long, value_name = "S")]
+    service: Option<String>,
+
+    /// Ask for hosts (exact) or for /24 and /64 prefixes (fewer queries, more privacy).
+    #[arg(long, value_name = "G", value_parser = ["host", "prefix"])]
+    granularity: Option<String>,
+
+    /// Also ask for peers in documentation prefixes, for tests.
+    #[arg(long)]
+    allow_documentation: bool,
+
+    /// Also ask for private and loopback peers, and accept such servers.
+    #[arg(long)]
+    allow_private: bool,
+
+    /// Set any configuration key. Repeat for several.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+/// A command is one user who waits, not a flood of announces from anywhere: it sets its own limits.
+const COMMAND_LIMITS: [(&str, &str); 3] =
+    [("dns.zone_qps", "100000"), ("dns.total_qps", "100000"), ("dns.in_flight", "1024")];
+
+impl Setup {
+    /// The configuration: the command's limits, then the file, then the flags.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let mut config = Config::default();
+        for (key, value) in COMMAND_LIMITS.into_iter().filter(|(key, _)| known(key)) {
+            config.set(key, value)?;
+        }
+        if let Some(path) = &self.config {
+            config.load(path)?;
+        }
+        for (key, value) in self.flags() {
+            config.set(key, &value)?;
+        }
+        for setting in &self.settings {
+            let pair = setting.split_once('=');
+            let (key, value) = pair.ok_or_else(|| Error::config(&**setting, "not KEY=VALUE"))?;
+            config.set(key.trim(), value)?;
+        }
+        Ok(config)
+    }
+
+    fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let resolver = (!self.resolver.is_empty()).then(|| self.resolver.join(","));
+        let truth = |flag: bool| flag.then(|| "true".to_owned());
+        [
+            ("dns.resolver", resolver),
+            ("dns.service", self.service.clone()),
+            ("dns.granularity", self.granularity.clone()),
+            ("policy.allow_documentation", truth(self.allow_documentation)),
+            ("policy.allow_private", truth(self.allow_private)),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+    }
+}
+
+/// The limits that `config` sets, in words.
+pub(crate) fn limits(config: &Config) -> String {
+    let shown = |(key, _)| Some(format!("{key} = {}", config.get(key)?));
+    let limits: Vec<String> = COMMAND_LIMITS.into_iter().filter_map(shown).collect();
+    limits.join(", ")
+}
+
+fn known(key: &str) -> bool {
+    Config::keys().any(|known| known == key)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = alto_discovery::core::parse_duration(text);
+    let fine = duration.filter(|duration| !duration.is_zero());
+    fine.ok_or_else(|| "wanted: a duration such as 500ms, 2s, 1m".into())
+}

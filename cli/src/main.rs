@@ -1,0 +1,69 @@
+//! The command `alto`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod demo;
+mod discover;
+mod input;
+mod paperwork;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use report::Status;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Discover(options) => discover::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Completions { shell } => paperwork::completions(shell),
+        Command::Man { command } => paperwork::man(command.as_deref()),
+    };
+    match outcome {
+        Ok(status) => status.into(),
+        // Whoever reads our output has read enough.
+        Err(Failure::Output(fault)) if fault.kind() == std::io::ErrorKind::BrokenPipe => {
+            Status::Found.into()
+        }
+        Err(failure) => {
+            eprintln!("alto: {failure}");
+            Status::Usage.into()
+        }
+    }
+}
+
+/// Why a command could not be carried out at all.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration is wrong.
+    Config(alto_discovery::Error),
+    /// Input could not be read.
+    Input(std::io::Error),
+    /// Output could not be written.
+    Output(std::io::Error),
+    /// A flag's value makes no sense.
+    Usage(String),
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(fault) => fault.fmt(f),
+            Self::Input(fault) => write!(f, "reading input: {fault}"),
+            Self::Output(fault) => write!(f, "writing output: {fault}"),
+            Self::Usage(fault) => f.write_str(fault),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<alto_discovery::Error> for Failure {
+    fn from(fault: alto_discovery::Error) -> Self {
+        Self::Config(fault)
+    }
+}

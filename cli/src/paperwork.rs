@@ -1,0 +1,37 @@
+//! Completions and manual pages, made from the command line's own definition.
+
+use std::io::{Write as _, stdout};
+
+use clap::CommandFactory as _;
+
+use crate::Failure;
+use crate::args::Arguments;
+use crate::report::Status;
+
+/// Prints the completions for `shell`.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Result<Status, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "alto", &mut script);
+    print(&script)
+}
+
+/// Prints the manual page of `alto`, or of one of its commands.
+pub(crate) fn man(command: Option<&str>) -> Result<Status, Failure> {
+    let mut alto = Arguments::command();
+    alto.build();
+    let page = match command {
+        None => alto,
+        Some(name) => {
+            let found = alto.find_subcommand(name).cloned();
+            found.ok_or_else(|| Failure::Usage(format!("no command `{name}`")))?
+        }
+    };
+    let mut roff = Vec::new();
+    clap_mangen::Man::new(page).render(&mut roff).map_err(Failure::Output)?;
+    print(&roff)
+}
+
+fn print(text: &[u8]) -> Result<Status, Failure> {
+    stdout().write_all(text).map_err(Failure::Output)?;
+    Ok(Status::Found)
+}

@@ -1,0 +1,435 @@
+//! What is said of each peer: a JSON record, a line, an explanation, a part of the exit status.
+//! Pure.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alto_discovery::core::duration_text;
+use alto_discovery::{
+    Answer, Error, Guide, IdScope, Origin, PeerId, Scope, Server, Trace, Validity, code,
+};
+use serde::Serialize;
+use tokio::time::Instant;
+
+/// What the exit status says, least grave first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Status {
+    /// All found.
+    Found,
+    /// Some surely none.
+    None,
+    /// Some unavailable.
+    Unavailable,
+    /// Some not applicable, or refused by policy.
+    Refused,
+    /// Some bogus.
+    Bogus,
+    /// Usage, or invalid input.
+    Usage,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Found => 0,
+            Status::None => 1,
+            Status::Usage => 2,
+            Status::Unavailable => 3,
+            Status::Refused => 4,
+            Status::Bogus => 5,
+        })
+    }
+}
+
+/// What came of one peer.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// The peer as the user wrote it.
+    pub(crate) peer: String,
+    /// What came.
+    pub(crate) result: Result<Arc<Answer>, Error>,
+    /// When it came.
+    pub(crate) at: Instant,
+}
+
+impl Report {
+    /// Its part of the exit status.
+    pub(crate) fn status(&self) -> Status {
+        match &self.result {
+            Ok(_) => Status::Found,
+            Err(Error::NoServer(_)) => Status::None,
+            Err(Error::Unavailable { .. }) => Status::Unavailable,
+            Err(error @ Error::Rejected { .. }) if error.code() == code::BOGUS => Status::Bogus,
+            Err(Error::Rejected { .. } | Error::NotApplicable { .. }) => Status::Refused,
+            Err(_) => Status::Usage,
+        }
+    }
+
+    /// One JSON object on one line.
+    pub(crate) fn json(&self) -> String {
+        serde_json::to_string(&self.record()).expect("a record of texts and numbers")
+    }
+
+    /// One line for each server, or one that says why there is none.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        match &self.result {
+            Ok(answer) => match &answer.guide {
+                Guide::Costs(costs) => {
+                    let entries = costs.entries.len();
+                    line(&mut text, &self.peer, &format!("guided by its own {entries} entries"));
+                }
+                _ => answer.servers().iter().for_each(|server| {
+                    let doubt = if answer.incomplete { "  (incomplete)" } else { "" };
+                    line(&mut text, &self.peer, &format!("{}{doubt}", server.uri));
+                }),
+            },
+            Err(Error::NoServer(_)) => line(&mut text, &self.peer, "none"),
+            Err(error) => line(&mut text, &self.peer, &format!("{}: {error}", self.outcome())),
+        }
+        text
+    }
+
+    /// The walk as a person would tell it.
+    pub(crate) fn explanation(&self) -> String {
+        let mut text = format!("{}\n", self.peer);
+        for step in self.trace().map_or(&[][..], Trace::steps) {
+            let origin = match step.origin {
+                Origin::Wire => "",
+                Origin::Cache => " (remembered)",
+                Origin::NotAsked => " (not asked)",
+            };
+            let holds =
+                step.holds.map(|left| format!("; holds for {}", rounded(left))).unwrap_or_default();
+            let mut findings = step.finding.lines();
+            let summary = findings.next().unwrap_or_default();
+            line(&mut text, "  asked", &format!("{}{origin}: {summary}{holds}", step.subject));
+            findings.for_each(|finding| line(&mut text, "       ", finding));
+        }
+        self.conclude(&mut text);
+        text
+    }
+
+    fn conclude(&self, text: &mut String) {
+        match &self.result {
+            Ok(answer) => {
+                for server in answer.servers() {
+                    line(text, "  found", &server_text(server));
+                }
+                let state = answer.dnssec.as_str();
+                line(
+                    text,
+                    "  valid",
+                    &format!("{}; dnssec {state}", self.extent(&answer.scope, &answer.validity)),
+                );
+                if answer.incomplete {
+                    line(
+                        text,
+                        "  note ",
+                        "a question failed on the way: a later try may find a more specific server",
+                    );
+                }
+            }
+            Err(Error::NoServer(none)) => {
+                let extent = self.extent(&none.scope, &none.validity);
+                line(text, "  none ", &format!("nobody speaks for this peer; known {extent}"));
+            }
+            Err(error) => {
+                line(text, "  end  ", &format!("{} ({}): {error}", self.outcome(), error.code()));
+            }
+        }
+    }
+
+    fn extent(&self, scope: &Scope, validity: &Validity) -> String {
+        let id = match &scope.id {
+            IdScope::Any => String::new(),
+            id => format!(", {}", id_text(id)),
+        };
+        format!("for {}{id}, for {}", scope.net, rounded(validity.left(self.at)))
+    }
+
+    fn trace(&self) -> Option<&Trace> {
+        match &self.result {
+            Ok(answer) => Some(&answer.trace),
+            Err(error) => error.trace(),
+        }
+    }
+
+    fn outcome(&self) -> &'static str {
+        match &self.result {
+            Ok(_) => "found",
+            Err(Error::NoServer(_)) => "none",
+            Err(Error::Unavailable { .. }) => "unavailable",
+            Err(Error::Rejected { .. }) => "rejected",
+            Err(Error::NotApplicable { .. }) => "not-applicable",
+            Err(_) => "invalid",
+        }
+    }
+
+    fn record(&self) -> Record<'_> {
+        let answer = self.result.as_ref().ok();
+        let none = match &self.result {
+            Err(Error::NoServer(none)) => Some(none),
+            _ => None,
+        };
+        let error = self.result.as_ref().err().filter(|_| none.is_none());
+        let scope = answer.map(|answer| &answer.scope).or(none.map(|none| &none.scope));
+        let validity = answer.map(|answer| &answer.validity).or(none.map(|none| &none.validity));
+        Record {
+            peer: &self.peer,
+            outcome: self.outcome(),
+            backend: match &self.result {
+                Ok(answer) => Some(answer.backend),
+                Err(error) => error.backend(),
+            },
+            approach: answer.map(|answer| answer.approach),
+            servers: answer
+                .map_or(&[][..], |answer| answer.servers())
+                .iter()
+                .map(ServerRecord::of)
+                .collect(),
+            guidance: answer.and_then(|answer| GuidanceRecord::of(answer)),
+            dnssec: self.dnssec(),
+            scope: scope
+                .map(|scope| ScopeRecord { net: scope.net.to_string(), id: id_text(&scope.id) }),
+            ttl: validity.map(|validity| seconds_left(validity.left(self.at))),
+            incomplete: answer.is_some_and(|answer| answer.incomplete),
+            queries: self
+                .trace()
+                .map_or(&[][..], Trace::steps)
+                .iter()
+                .map(|step| &*step.subject)
+                .collect(),
+            error: error
+                .map(|error| ErrorRecord { code: error.code(), message: error.to_string() }),
+        }
+    }
+
+    fn dnssec(&self) -> &'static str {
+        use alto_discovery::Dnssec;
+        match &self.result {
+            Ok(answer) => answer.dnssec,
+            Err(Error::NoServer(none)) => none.dnssec,
+            Err(error) if error.code() == code::BOGUS => Dnssec::Bogus,
+            Err(_) => Dnssec::Unknown,
+        }
+        .as_str()
+    }
+}
+
+fn line(text: &mut String, first: &str, rest: &str) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{first}  {rest}");
+}
+
+fn server_text(server: &Server) -> String {
+    let Server { uri, order, preference, .. } = server;
+    let place = server.found_at.as_deref().map(|at| format!(", at {at}")).unwrap_or_default();
+    format!("{uri} (order {order}, preference {preference}{place})")
+}
+
+fn id_text(id: &IdScope) -> String {
+    match id {
+        IdScope::Any => "any".into(),
+        IdScope::Ports { low, high } => format!("port:{low}-{high}"),
+        IdScope::Exactly(PeerId::Port(port)) => format!("port:{port}-{port}"),
+        IdScope::Exactly(PeerId::Token(_)) => "token".into(),
+    }
+}
+
+/// Whole seconds; a part of one counts, so that a fact just learnt shows its whole lifetime.
+fn seconds_left(left: Duration) -> u64 {
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+fn rounded(left: Duration) -> String {
+    duration_text(Duration::from_secs(seconds_left(left)))
+}
+
+#[derive(Serialize)]
+struct Record<'r> {
+    peer: &'r str,
+    outcome: &'static str,
+    backend: Option<&'static str>,
+    approach: Option<u8>,
+    servers: Vec<ServerRecord<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guidance: Option<GuidanceRecord>,
+    dnssec: &'static str,
+    scope: Option<ScopeRecord>,
+    ttl: Option<u64>,
+    incomplete: bool,
+    queries: Vec<&'r str>,
+    error: Option<ErrorRecord>,
+}
+
+#[derive(Serialize)]
+struct ServerRecord<'r> {
+    uri: &'r str,
+    order: u16,
+    preference: u16,
+    name: Option<&'r str>,
+    trust: &'static str,
+}
+
+impl<'r> ServerRecord<'r> {
+    fn of(server: &'r Server) -> Self {
+        Self {
+            uri: server.uri.as_str(),
+            order: server.order,
+            preference: server.preference,
+            name: server.found_at.as_deref(),
+            trust: server.trust.as_str(),
+        }
+    }
+}
+
+/// What a peer brought itself (approach 6).
+#[derive(Serialize)]
+struct GuidanceRecord {
+    entries: usize,
+    lifetime: u64,
+}
+
+impl GuidanceRecord {
+    fn of(answer: &Answer) -> Option<Self> {
+        match &answer.guide {
+            Guide::Costs(costs) => {
+                Some(Self { entries: costs.entries.len(), lifetime: costs.lifetime.as_secs() })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ScopeRecord {
+    net: String,
+    id: String,
+}
+
+#[derive(Serialize)]
+struct ErrorRecord {
+    code: &'static str,
+    message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alto_discovery::{Cause, Dnssec, NoServer, ServerList, Step, Trust};
+
+    fn answer(now: Instant) -> Answer {
+        let server = Server {
+            uri: "https://a.example/ird".parse().unwrap(),
+            order: 100,
+            preference: 10,
+            found_at: Some("113.0.203.in-addr.arpa.".into()),
+            trust: Trust::Network,
+        };
+        let step = |name: &str, finding: &str, holds| Step {
+            backend: "dns",
+            subject: name.into(),
+            origin: Origin::Wire,
+            finding: finding.into(),
+            holds: Some(Duration::from_secs(holds)),
+        };
+        Answer {
+            backend: "dns",
+            approach: 1,
+            guide: Guide::Servers(ServerList::new([server]).unwrap()),
+            scope: Scope::net("203.0.113.5/32".parse().unwrap()),
+            validity: Validity::new(now, Duration::from_secs(600)),
+            incomplete: false,
+            dnssec: Dnssec::Unknown,
+            trace: Trace::from_iter([
+                step("5.113.0.203.in-addr.arpa.", "the name does not exist", 300),
+                step("113.0.203.in-addr.arpa.", "one record\ntaken: https://a.example/ird", 600),
+            ]),
+        }
+    }
+
+    fn report(result: Result<Answer, Error>, at: Instant) -> Report {
+        Report { peer: "203.0.113.5".into(), result: result.map(Arc::new), at }
+    }
+
+    /// Spec 12; the line is the example of the discover command's documentation.
+    #[test]
+    fn a_found_server_in_json() {
+        let now = Instant::now();
+        let report = report(Ok(answer(now)), now + Duration::from_millis(3));
+        let expected = concat!(
+            r#"{"peer":"203.0.113.5","outcome":"found","backend":"dns","approach":1,"servers":["#,
+            r#"{"uri":"https://a.example/ird","order":100,"preference":10,"#,
+            r#""name":"113.0.203.in-addr.arpa.","trust":"network"}],"dnssec":"unknown","#,
+            r#""scope":{"net":"203.0.113.5/32","id":"any"},"ttl":600,"incomplete":false,"#,
+            r#""queries":["5.113.0.203.in-addr.arpa.","113.0.203.in-addr.arpa."],"error":null}"#
+        );
+        assert_eq!(report.json(), expected);
+        assert_eq!(report.text(), "203.0.113.5  https://a.example/ird\n");
+    }
+
+    #[test]
+    fn the_walk_is_told() {
+        let now = Instant::now();
+        let told = report(Ok(answer(now)), now).explanation();
+        for part in [
+            "asked  5.113.0.203.in-addr.arpa.: the name does not exist; holds for 5m",
+            "taken: https://a.example/ird",
+            "found  https://a.example/ird (order 100, preference 10, at 113.0.203.in-addr.arpa.)",
+            "for 203.0.113.5/32, for 10m",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+
+    /// Spec 12: outcome, code and exit status of each ending.
+    #[test]
+    fn endings() {
+        let now = Instant::now();
+        let none = NoServer {
+            backend: "dns",
+            scope: Scope::net("203.0.113.5/32".parse().unwrap()),
+            validity: Validity::new(now, Duration::from_secs(60)),
+            dnssec: Dnssec::Unknown,
+            trace: Trace::default(),
+        };
+        let rejected = |code| Error::Rejected {
+            backend: "dns",
+            cause: Cause::new(code, "x"),
+            trace: Trace::default(),
+        };
+        let unavailable = Error::Unavailable {
+            backend: "dns",
+            retry_after: None,
+            cause: Cause::new(code::TIMEOUT, "x"),
+            trace: Trace::default(),
+        };
+        let not_global =
+            Error::NotApplicable { backend: "dns", needs: Cause::new(code::NOT_GLOBAL, "x") };
+        for (error, outcome, error_code, status) in [
+            (Error::NoServer(Arc::new(none)), "none", None, Status::None),
+            (unavailable, "unavailable", Some("timeout"), Status::Unavailable),
+            (rejected(code::BOGUS), "rejected", Some("bogus"), Status::Bogus),
+            (rejected(code::POLICY), "rejected", Some("refused-by-policy"), Status::Refused),
+            (not_global, "not-applicable", Some("not-global"), Status::Refused),
+            (
+                Error::invalid(code::INVALID_INPUT, "x"),
+                "invalid",
+                Some("invalid-input"),
+                Status::Usage,
+            ),
+        ] {
+            let report = report(Err(error), now);
+            let record: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+            assert_eq!(record["outcome"], outcome);
+            assert_eq!(record["error"]["code"].as_str(), error_code);
+            assert_eq!(record["servers"], serde_json::json!([]));
+            assert_eq!(report.status(), status);
+        }
+        assert!(Status::Usage > Status::Bogus && Status::Bogus > Status::Refused);
+        assert!(Status::Refused > Status::Unavailable && Status::Unavailable > Status::None);
+    }
+}

@@ -1,0 +1,335 @@
+//! One configuration, two handles: typed fields for Rust, `set(key, value)` for everything else.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use alto_discovery_core::layers::CacheConfig;
+use alto_discovery_core::{Error, Policy, Setting, SettingValue};
+
+use crate::registry::{self, Backends};
+
+/// Everything that can be said about how to find servers.
+///
+/// ```
+/// let mut config = alto_discovery::Config::default();
+/// config.set("dns.resolver", "127.0.0.1:5300")?;
+/// config.set("policy.allow_documentation", "true")?;
+/// assert!(config.policy.allow_documentation);
+/// # Ok::<(), alto_discovery::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The names of the backends to ask, in this order: the first answer wins.
+    pub order: Vec<String>,
+    /// What may be asked and contacted beyond the public Internet.
+    pub policy: Policy,
+    /// What each backend's cache holds, and for how long (`cache.bytes`, `cache.stale`).
+    pub cache: CacheConfig,
+    /// The most time one call may take, whatever the caller says (`discovery.timeout`).
+    pub timeout: Duration,
+    /// The most calls under way in one backend at once (`discovery.calls`); one more is refused.
+    pub calls: usize,
+    /// The settings of each backend.
+    pub backends: Backends,
+}
+
+/// Time for one call over all backends.
+const TIMEOUT: Setting<Duration> = Setting {
+    key: "discovery.timeout",
+    default: Duration::from_secs(10),
+    floor: Duration::from_millis(10),
+    ceiling: Duration::from_secs(300),
+    source: "a DNS call takes 3 s, a redirected one 5 s",
+};
+
+/// Calls under way at once, per backend.
+const CALLS: Setting<usize> = Setting {
+    key: "discovery.calls",
+    default: 10_000,
+    floor: 1,
+    ceiling: 1_000_000,
+    source: "a call under way holds about 2 KiB",
+};
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            order: registry::ENTRIES.iter().take(1).map(|entry| entry.name.to_owned()).collect(),
+            policy: Policy::default(),
+            cache: CacheConfig::default(),
+            timeout: TIMEOUT.default,
+            calls: CALLS.default,
+            backends: Backends::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file in TOML. Keys may be dotted (`dns.timeout = "2s"`) or stand in
+    /// tables (`[dns]`).
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the file or the key, and what is wrong.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let mut config = Self::default();
+        config.load(path)?;
+        Ok(config)
+    }
+
+    /// Sets what a TOML file says; the rest stays as it is.
+    ///
+    /// # Errors
+    /// As [`Config::from_file`].
+    pub fn load(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref();
+        let named = |fault: &dyn std::fmt::Display| {
+            Error::config(path.display().to_string(), fault.to_string())
+        };
+        let text = std::fs::read_to_string(path).map_err(|fault| named(&fault))?;
+        let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| {
+            named(&format_args!("not TOML: {}", fault.message()))
+        })?;
+        self.set_table("", &table)
+    }
+
+    /// Sets what a text in TOML says.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key, and what is wrong.
+    pub fn set_toml(&mut self, text: &str) -> Result<(), Error> {
+        let table: toml::Table = text
+            .parse()
+            .map_err(|fault: toml::de::Error| Error::config("TOML", fault.message().to_owned()))?;
+        self.set_table("", &table)
+    }
+
+    /// Sets the value of a key. Lists are comma-separated, durations like `2s`, flags `true` or
+    /// `false`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown key (naming the nearest known one) or a bad value.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        if let Some(flags) = policy_flags(&mut self.policy, key) {
+            let value = flag(key, value)?;
+            for flag in flags {
+                *flag = value;
+            }
+            return Ok(());
+        }
+        match key {
+            "backends" => self.order = names(key, value)?,
+            _ if key == CacheConfig::BYTES.key => {
+                self.cache.bytes = number(&CacheConfig::BYTES, value)?;
+            }
+            _ if key == CacheConfig::STALE.key => {
+                self.cache.stale = number(&CacheConfig::STALE, value)?;
+            }
+            _ if key == TIMEOUT.key => self.timeout = number(&TIMEOUT, value)?,
+            _ if key == CALLS.key => self.calls = number(&CALLS, value)?,
+            _ => {
+                let entry = registry::ENTRIES.iter().find(|entry| entry.keys.contains(&key));
+                let entry = entry.ok_or_else(|| unknown_key(key))?;
+                (entry.set)(&mut self.backends, key, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a key as text that [`set`](Self::set) takes; `None` for an unknown key.
+    pub fn get(&self, key: &str) -> Option<String> {
+        if let Some(flags) = policy_flags(&mut self.policy.clone(), key) {
+            return Some(flags.iter().all(|flag| **flag).to_string());
+        }
+        match key {
+            "backends" => Some(self.order.join(",")),
+            _ if key == CacheConfig::BYTES.key => Some(self.cache.bytes.show()),
+            _ if key == CacheConfig::STALE.key => Some(self.cache.stale.show()),
+            _ if key == TIMEOUT.key => Some(self.timeout.show()),
+            _ if key == CALLS.key => Some(self.calls.show()),
+            _ => registry::ENTRIES.iter().find_map(|entry| (entry.get)(&self.backends, key)),
+        }
+    }
+
+    /// All keys of this build.
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        let of_backends = registry::ENTRIES.iter().flat_map(|entry| entry.keys.iter().copied());
+        ["backends", CacheConfig::BYTES.key, CacheConfig::STALE.key, TIMEOUT.key, CALLS.key]
+            .into_iter()
+            .chain(POLICY_KEYS)
+            .chain(of_backends)
+    }
+
+    /// What differs from the default, as TOML that [`load`](Self::load) takes.
+    pub fn to_toml(&self) -> String {
+        let default = Self::default();
+        let mut text = String::new();
+        for key in Self::keys().filter(|key| *key != "policy.allow_private") {
+            let value = self.get(key);
+            if let Some(value) = value.filter(|value| Some(value) != default.get(key).as_ref()) {
+                // Writing to a string does not fail.
+                let _ = writeln!(text, "{key} = {}", toml::Value::String(value));
+            }
+        }
+        text
+    }
+
+    fn set_table(&mut self, prefix: &str, table: &toml::Table) -> Result<(), Error> {
+        for (name, value) in table {
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            match value {
+                toml::Value::Table(inner) => self.set_table(&key, inner)?,
+                value => self.set(&key, &value_text(&key, value)?)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text that `set` takes for a TOML value.
+fn value_text(key: &str, value: &toml::Value) -> Result<String, Error> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Float(number) => Ok(number.to_string()),
+        toml::Value::Boolean(flag) => Ok(flag.to_string()),
+        toml::Value::Array(items) => {
+            let texts: Vec<String> =
+                items.iter().map(|item| element_text(key, item)).collect::<Result<_, _>>()?;
+            Ok(texts.join(","))
+        }
+        _ => Err(Error::config(key, "neither text, number, flag nor list")),
+    }
+}
+
+fn element_text(key: &str, item: &toml::Value) -> Result<String, Error> {
+    match item {
+        toml::Value::Array(_) => Err(Error::config(key, "a list within a list")),
+        item => match value_text(key, item)? {
+            text if text.contains(',') => Err(Error::config(
+                key,
+                format!("`{text}` contains a comma, which separates list elements (write %2C)"),
+            )),
+            text => Ok(text),
+        },
+    }
+}
+
+const POLICY_KEYS: [&str; 6] = [
+    "policy.allow_private",
+    "policy.allow_private_peers",
+    "policy.allow_private_servers",
+    "policy.allow_link_local",
+    "policy.allow_documentation",
+    "policy.allow_http",
+];
+
+/// The permissions a key stands for.
+fn policy_flags<'p>(policy: &'p mut Policy, key: &str) -> Option<Vec<&'p mut bool>> {
+    Some(match key {
+        "policy.allow_private" => {
+            vec![&mut policy.allow_private_peers, &mut policy.allow_private_servers]
+        }
+        "policy.allow_private_peers" => vec![&mut policy.allow_private_peers],
+        "policy.allow_private_servers" => vec![&mut policy.allow_private_servers],
+        "policy.allow_link_local" => vec![&mut policy.allow_link_local],
+        "policy.allow_documentation" => vec![&mut policy.allow_documentation],
+        "policy.allow_http" => vec![&mut policy.allow_http],
+        _ => return None,
+    })
+}
+
+fn flag(key: &str, value: &str) -> Result<bool, Error> {
+    match value.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(Error::config(key, format!("`{other}` is neither true nor false"))),
+    }
+}
+
+fn names(key: &str, value: &str) -> Result<Vec<String>, Error> {
+    let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
+    match twice {
+        _ if names.iter().any(String::is_empty) => Err(Error::config(key, "an empty name")),
+        Some((_, name)) => Err(Error::config(key, format!("`{name}` occurs twice"))),
+        None => Ok(names),
+    }
+}
+
+fn number<T: SettingValue>(setting: &Setting<T>, value: &str) -> Result<T, Error> {
+    setting.parse(value).map_err(|fault| Error::config(setting.key, fault.to_string()))
+}
+
+fn unknown_key(key: &str) -> Error {
+    let nearest = Config::keys()
+        .map(|known| (strsim::jaro_winkler(known, key), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((_, known)) => Error::config(key, format!("unknown key; did you mean `{known}`?")),
+        None => Error::config(key, "unknown key"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_or_wrong_is_named() {
+        let mut config = Config::default();
+        for (key, value, names) in [
+            ("dns.timeuot", "2s", "dns.timeout"),
+            ("policy.allow_everything", "true", "unknown key"),
+            ("policy.allow_http", "yes", "neither true nor false"),
+            ("backends", "dns,,dns", "empty name"),
+            ("backends", "dns,dns", "twice"),
+            ("cache.bytes", "1", "from 65536"),
+        ] {
+            let message = config.set(key, value).unwrap_err().to_string();
+            assert!(message.contains(key) && message.contains(names), "{message}");
+        }
+    }
+
+    #[test]
+    fn dotted_keys_and_tables_mean_the_same() {
+        let mut dotted = Config::default();
+        let mut tables = Config::default();
+        dotted.set_toml("backends = [\"dns\"]\npolicy.allow_private = true").unwrap();
+        tables.set_toml("backends = \"dns\"\n[policy]\nallow_private = true").unwrap();
+        assert_eq!(dotted.to_toml(), tables.to_toml());
+        assert!(dotted.policy.allow_private_peers && dotted.policy.allow_private_servers);
+    }
+
+    #[test]
+    fn each_key_can_be_read_and_written_back() {
+        let mut config = Config::default();
+        for key in Config::keys() {
+            let value = config.get(key).unwrap();
+            if !value.is_empty() {
+                config.set(key, &value).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn toml_of_a_configuration_makes_it_again() {
+        let mut config = Config::default();
+        config.set("policy.allow_documentation", "true").unwrap();
+        config.set("discovery.timeout", "2500ms").unwrap();
+        let mut again = Config::default();
+        again.set_toml(&config.to_toml()).unwrap();
+        assert_eq!(again.to_toml(), config.to_toml());
+        assert_eq!(again.timeout, Duration::from_millis(2_500));
+    }
+
+    #[test]
+    fn a_broken_file_is_named() {
+        let missing = Config::from_file("/nonexistent/alto.toml").unwrap_err().to_string();
+        assert!(missing.contains("/nonexistent/alto.toml"), "{missing}");
+        let comma = Config::default().set_toml("backends = [\"a,b\"]").unwrap_err().to_string();
+        assert!(comma.contains("comma"), "{comma}");
+    }
+}

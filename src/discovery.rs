@@ -1,0 +1,125 @@
+//! The assembled stack.
+
+use std::sync::Arc;
+
+use alto_discovery_core::layers::{Cache, Chain, Coalesce, Deadline, Limit};
+use alto_discovery_core::{Answer, Backend, Call, Error, Known, Peer, code};
+use once_cell::sync::OnceCell;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::Instant;
+
+use crate::{Config, registry};
+
+/// Finds the ALTO server that speaks for a peer, by the backends of a [`Config`], in order.
+///
+/// Cheap to share (`Arc` or a reference); every method may be called from many threads at once.
+/// Making one reads files at most; nothing is started until the first call.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), alto_discovery::Error> {
+/// use alto_discovery::{Call, Config, Discovery, Peer};
+///
+/// let discovery = Discovery::new(&Config::default())?;
+/// let peer: Peer<'_> = "203.0.113.5".parse()?;
+/// let answer = discovery.discover(&peer, &Call::default()).await?;
+/// println!("{}", answer.servers()[0].uri);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Discovery {
+    stack: Arc<dyn Backend>,
+    /// For blocking callers only; made when the first of them comes. If that fails the caller gets
+    /// an error and a later call may try again.
+    runtime: OnceCell<Runtime>,
+}
+
+impl Discovery {
+    /// The built-in backends that `config` names.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        Self::with_backends(config, &[])
+    }
+
+    /// As [`new`](Self::new), with backends of your own: `backends` in the configuration names
+    /// them, by [`Backend::name`], like built-in ones.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn with_backends(config: &Config, own: &[Arc<dyn Backend>]) -> Result<Self, Error> {
+        if config.order.is_empty() {
+            return Err(Error::config("backends", "no backend to ask"));
+        }
+        let members = config.order.iter().map(|name| {
+            let own = own.iter().find(|backend| backend.name() == name).map(Arc::clone);
+            let backend = own.map_or_else(|| built_in(config, name), Ok)?;
+            Ok(remembered(config, backend))
+        });
+        let chain = Chain::new(members.collect::<Result<_, Error>>()?);
+        let stack = Arc::new(Deadline::new(chain, config.timeout));
+        Ok(Self { stack, runtime: OnceCell::new() })
+    }
+
+    /// Finds the server for `peer`. Must be polled inside a tokio runtime with time and I/O.
+    ///
+    /// # Errors
+    /// See [`Error`]: [`Error::NoServer`] only if it is sure.
+    pub async fn discover(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
+        self.stack.discover(peer, call).await
+    }
+
+    /// What is certain at `now`, without I/O, allocation or waiting.
+    pub fn known(&self, peer: &Peer<'_>, now: Instant) -> Known {
+        self.stack.known(peer, now)
+    }
+
+    /// Finds the server for `peer` and waits for it, on a runtime of this handle's own.
+    ///
+    /// # Errors
+    /// As [`discover`](Self::discover); [`Error::Invalid`] on a thread that runs async tasks, which
+    /// must not be blocked.
+    pub fn discover_blocking(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
+        if Handle::try_current().is_ok() {
+            return Err(Error::invalid(code::INTERNAL, "a blocking call on an async thread"));
+        }
+        let runtime = self
+            .runtime
+            .get_or_try_init(|| Builder::new_multi_thread().worker_threads(1).enable_all().build());
+        let runtime = runtime.map_err(|fault| {
+            Error::config("runtime", format!("no thread for blocking calls: {fault}"))
+        })?;
+        runtime.block_on(self.discover(peer, call))
+    }
+
+    /// The whole stack as one backend, to be wrapped or composed further.
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.stack)
+    }
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        // Waiting for its thread is not allowed where this is dropped inside another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn built_in(config: &Config, name: &str) -> Result<Arc<dyn Backend>, Error> {
+    let entry = registry::find(name).ok_or_else(|| {
+        let built_in: Vec<&str> = registry::ENTRIES.iter().map(|entry| entry.name).collect();
+        let known = built_in.join(", ");
+        Error::config("backends", format!("no backend `{name}` in this build; there are: {known}"))
+    })?;
+    (entry.build)(&config.backends, config.policy)
+}
+
+/// A backend that asks the network, with what it learns remembered and equal questions merged:
+/// above the cache, so that an answer is kept even if all who asked have given up.
+fn remembered(config: &Config, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
+    let cached = Cache::new(Limit::new(backend, config.calls), config.cache);
+    Arc::new(Coalesce::with_flights(Arc::new(cached), config.calls))
+}

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod config;
+mod discovery;
+mod registry;
+
+pub use alto_discovery_core as core;
+pub use alto_discovery_core::{
+    Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Freshness, Guide, Hints,
+    IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy, Scope, Server,
+    ServerList, Step, Token, Trace, Trust, Validity, code, layers,
+};
+pub use config::Config;
+pub use discovery::Discovery;
+pub use registry::Backends;

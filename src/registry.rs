@@ -1,0 +1,55 @@
+//! Which backends are built in: the only file that knows them by name.
+//!
+//! A new backend is one line in [`registry!`] below, and its crate as an optional dependency with a
+//! feature of the same name.
+
+use std::sync::Arc;
+
+use alto_discovery_core::{Backend, BackendConfig, Error, Policy};
+
+registry! {
+    "dns" => dns: alto_backend_dns::DnsConfig,
+}
+
+/// A backend that is built in, seen through its configuration.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [&'static str],
+    pub(crate) set: fn(&mut Backends, &str, &str) -> Result<(), Error>,
+    pub(crate) get: fn(&Backends, &str) -> Option<String>,
+    pub(crate) build: Build,
+}
+
+type Build = fn(&Backends, Policy) -> Result<Arc<dyn Backend>, Error>;
+
+/// The built-in backend of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.name == name)
+}
+
+macro_rules! registry {
+    ($($feature:literal => $name:ident: $config:ty,)*) => {
+        /// The configuration of each backend that is built in.
+        #[derive(Clone, Debug, Default)]
+        #[non_exhaustive]
+        pub struct Backends {
+            $(
+                #[doc = concat!("Settings of backend `", $feature, "`.")]
+                #[cfg(feature = $feature)]
+                pub $name: $config,
+            )*
+        }
+
+        pub(crate) const ENTRIES: &[Entry] = &[$(
+            #[cfg(feature = $feature)]
+            Entry {
+                name: <$config>::NAME,
+                keys: <$config>::KEYS,
+                set: |backends, key, value| backends.$name.set(key, value),
+                get: |backends, key| backends.$name.get(key),
+                build: |backends, policy| backends.$name.build(policy),
+            },
+        )*];
+    };
+}
+use registry;
