@@ -1,0 +1,52 @@
+//! The conformance laws on each backend, bare and inside each layer.
+//!
+//! The matrix is printed: `cargo test --test conformance -- --nocapture`.
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+mod dns;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alto_discovery::Backend;
+use alto_discovery::core::conformance::{Layered, Report, Stage, run_all};
+use alto_discovery::layers::{Cache, CacheConfig, Chain, Coalesce, Confirm, Deadline, Limit, Race};
+
+type Wrap = fn(Arc<dyn Backend>) -> Arc<dyn Backend>;
+
+/// Each layer around one backend, and the default stack.
+const LAYERS: [(&str, Wrap); 8] = [
+    ("chain", |backend| Arc::new(Chain::new(vec![backend]))),
+    ("race", |backend| Arc::new(Race::new(vec![backend]))),
+    ("cache", |backend| Arc::new(cached(backend))),
+    ("coalesce", |backend| Arc::new(Coalesce::new(backend))),
+    ("deadline", |backend| Arc::new(Deadline::new(backend, Duration::from_secs(10)))),
+    ("limit", |backend| Arc::new(Limit::new(backend, 1_000))),
+    // A source that claims nothing about peers' own words passes through.
+    ("confirm", |backend| Arc::new(Confirm::new(Arc::clone(&backend), backend))),
+    ("stack", |backend| {
+        let member = Arc::new(Coalesce::new(Arc::new(cached(Limit::new(backend, 1_000)))));
+        Arc::new(Deadline::new(Chain::new(vec![member]), Duration::from_secs(10)))
+    }),
+];
+
+fn cached<B: Backend>(inner: B) -> Cache<B> {
+    Cache::new(inner, CacheConfig::default())
+}
+
+/// Laws x dns x layers.
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_keeps_the_laws() {
+    let bare = dns::DnsStage::new();
+    let layered = LAYERS.map(|(name, wrap)| Layered::new(&bare, name, wrap));
+    let stages = std::iter::once(&bare as &dyn Stage).chain(layered.iter().map(|stage| stage as _));
+    let reports = futures_util::future::join_all(stages.map(run_all)).await;
+    println!("{}", Report::heading());
+    for report in &reports {
+        println!("{report}");
+    }
+    for report in &reports {
+        report.assert_lawful();
+    }
+}
