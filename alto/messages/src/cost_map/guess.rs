@@ -1,0 +1,67 @@
+//! Guesses which destination comes next in a row: the one that came next in an earlier row.
+
+use crate::pid_table::{PidId, PidTable};
+
+/// The destinations of an earlier row in the order given, and which of them is due.
+#[derive(Debug, Default)]
+pub(super) struct Guess {
+    ids: Vec<PidId>,
+    /// Their names in quotes, one after the other.
+    keys: Vec<u8>,
+    /// Where in `keys` each ends.
+    ends: Vec<usize>,
+    /// Where in `ids` each PID stands, by its number.
+    place_of: Vec<usize>,
+    next: usize,
+    start: usize,
+    misses: usize,
+}
+
+impl Guess {
+    /// The destination that is due and its name in quotes.
+    #[inline]
+    pub(super) fn due(&self) -> Option<(PidId, &[u8])> {
+        let id = *self.ids.get(self.next)?;
+        Some((id, &self.keys[self.start..self.ends[self.next]]))
+    }
+
+    /// It came.
+    #[inline]
+    pub(super) fn hit(&mut self) {
+        self.start = self.ends[self.next];
+        self.next += 1;
+    }
+
+    /// This one came instead; what follows it is due next.
+    pub(super) fn miss(&mut self, came: PidId) {
+        self.misses += 1;
+        self.next = self.place_of.get(came.index()).map_or(usize::MAX, |place| *place);
+        match self.ends.get(self.next) {
+            Some(_) => self.hit(),
+            None => self.next = self.ids.len(),
+        }
+    }
+
+    /// A row has ended; if guessing was no good, its order is learnt.
+    pub(super) fn end_row(&mut self, ids: &[PidId], pids: &PidTable) {
+        if self.misses > 4 + ids.len() / 8 {
+            self.learn(ids, pids);
+        }
+        (self.next, self.start, self.misses) = (0, 0, 0);
+    }
+
+    fn learn(&mut self, ids: &[PidId], pids: &PidTable) {
+        self.ids = ids.to_vec();
+        self.keys.clear();
+        self.ends.clear();
+        self.place_of.clear();
+        self.place_of.resize(pids.len(), usize::MAX);
+        for (place, id) in ids.iter().enumerate() {
+            self.keys.push(b'"');
+            self.keys.extend_from_slice(pids.name(*id).as_str().as_bytes());
+            self.keys.push(b'"');
+            self.ends.push(self.keys.len());
+            self.place_of[id.index()] = place;
+        }
+    }
+}
