@@ -11,6 +11,10 @@ use crate::options::{Report, too_large};
 pub struct PidId(u16);
 
 impl PidId {
+    pub(crate) fn numbered(number: u16) -> Self {
+        Self(number)
+    }
+
     /// From 0 on, without gaps.
     pub fn index(self) -> usize {
         usize::from(self.0)

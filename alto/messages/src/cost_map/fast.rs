@@ -3,6 +3,7 @@
 
 use std::str;
 
+use crate::json::digits::up_to_seven_digits;
 use crate::json::lexer::skip_space;
 use crate::names::{LONGEST_PID_NAME, is_pid_octet};
 
@@ -41,7 +42,7 @@ pub(super) fn cost(input: &[u8], at: usize) -> Option<(f64, usize)> {
         return None;
     }
     #[expect(clippy::cast_precision_loss, reason = "fifteen digits are exact")]
-    let number = number as f64;
+    let number = number.cast_signed() as f64; // cheaper than from unsigned
     // Both are exact, so the quotient is the number nearest to what is written.
     Some((if fraction == 0 { number } else { number / POWERS_OF_TEN[fraction] }, at))
 }
@@ -54,7 +55,20 @@ const POWERS_OF_TEN: [f64; MOST_DIGITS + 1] =
 
 /// Appends the digits from `at` on to `number`; gives the end too.
 #[inline]
-fn digits(input: &[u8], mut at: usize, mut number: u64) -> (u64, usize) {
+fn digits(input: &[u8], at: usize, number: u64) -> (u64, usize) {
+    let eight = input.get(at..).and_then(|rest| rest.first_chunk());
+    match eight.map(|eight| up_to_seven_digits(*eight)) {
+        Some((appended, count)) if count < 8 => {
+            (number.wrapping_mul(WHOLE_POWERS_OF_TEN[count]).wrapping_add(appended), at + count)
+        }
+        _ => digit_by_digit(input, at, number),
+    }
+}
+
+const WHOLE_POWERS_OF_TEN: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
+#[inline]
+fn digit_by_digit(input: &[u8], mut at: usize, mut number: u64) -> (u64, usize) {
     while let Some(digit) = input.get(at).map(|byte| byte.wrapping_sub(b'0'))
         && digit < 10
     {

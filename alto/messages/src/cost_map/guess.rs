@@ -13,7 +13,10 @@ pub(super) struct Guess {
     /// Where in `ids` each PID stands, by its number.
     place_of: Vec<usize>,
     next: usize,
+    /// Where its key starts.
     start: usize,
+    /// What was due since here came, and was not fetched by [`Guess::run`] yet.
+    run: usize,
     misses: usize,
 }
 
@@ -32,6 +35,12 @@ impl Guess {
         self.next += 1;
     }
 
+    /// The destinations that came as they were due, since this was last asked.
+    pub(super) fn run(&mut self) -> &[PidId] {
+        let run = std::mem::replace(&mut self.run, self.next);
+        &self.ids[run..self.next]
+    }
+
     /// This one came instead; what follows it is due next.
     pub(super) fn miss(&mut self, came: PidId) {
         self.misses += 1;
@@ -40,6 +49,7 @@ impl Guess {
             Some(_) => self.hit(),
             None => self.next = self.ids.len(),
         }
+        self.run = self.next;
     }
 
     /// A row has ended; if guessing was no good, its order is learnt.
@@ -47,7 +57,7 @@ impl Guess {
         if self.misses > 4 + ids.len() / 8 {
             self.learn(ids, pids);
         }
-        (self.next, self.start, self.misses) = (0, 0, 0);
+        (self.next, self.start, self.run, self.misses) = (0, 0, 0, 0);
     }
 
     fn learn(&mut self, ids: &[PidId], pids: &PidTable) {

@@ -121,12 +121,11 @@ impl Body for Rows {
                 }
                 at = skip_space(input, at + 1);
             }
-            let Some((destination, cost, end)) = self.member(input, at) else { break };
-            self.destinations.push(destination);
-            self.costs.push(cost);
+            let Some(end) = self.member(input, at) else { break };
             done = end;
             first = false;
         }
+        self.destinations.extend_from_slice(self.guess.run());
         done
     }
 
@@ -185,22 +184,27 @@ impl Rows {
         Ok(Place::Row)
     }
 
-    /// One destination and its cost straight from the bytes, and where they end; only PIDs that
-    /// were named before.
+    /// Takes one destination and its cost straight from the bytes, and gives where they end; only
+    /// PIDs that were named before. Of destinations that were due, only their run is noted.
     #[inline]
-    fn member(&mut self, input: &[u8], at: usize) -> Option<(PidId, f64, usize)> {
-        if let Some((id, key)) = self.guess.due()
-            && input[at..].starts_with(key)
-        {
-            let (cost, end) = fast::cost(input, at + key.len())?;
+    fn member(&mut self, input: &[u8], at: usize) -> Option<usize> {
+        let (id, length, is_due) = match self.guess.due() {
+            Some((id, key)) if starts_with(&input[at..], key) => (id, key.len(), true),
+            _ => {
+                let name = fast::name(&input[at..])?;
+                (self.pids.id(name)?, name.len() + 2, false)
+            }
+        };
+        let (cost, end) = fast::cost(input, at + length)?;
+        if is_due {
             self.guess.hit();
-            return Some((id, cost, end));
+        } else {
+            self.destinations.extend_from_slice(self.guess.run());
+            self.destinations.push(id);
+            self.guess.miss(id);
         }
-        let name = fast::name(&input[at..])?;
-        let id = self.pids.id(name)?;
-        let (cost, end) = fast::cost(input, at + name.len() + 2)?;
-        self.guess.miss(id);
-        Some((id, cost, end))
+        self.costs.push(cost);
+        Some(end)
     }
 
     fn close_row(&mut self) -> Result<Place, Fault> {
@@ -231,6 +235,19 @@ impl Rows {
             _ => (field(&self.pids, self.source, None), "an object of PIDs and costs"),
         };
         Fault::wrong_type(field, event.noun(), wanted)
+    }
+}
+
+/// Whether `input` starts with `key`. Names of up to 14 octets are compared in two steps without a
+/// loop, each of eight octets, which may overlap.
+#[inline]
+fn starts_with(input: &[u8], key: &[u8]) -> bool {
+    let Some(input) = input.get(..key.len()) else { return false };
+    match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        (Some(first), Some(last)) if key.len() <= 16 => {
+            input.first_chunk() == Some(first) && input.last_chunk() == Some(last)
+        }
+        _ => input == key,
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`document`] reads a small body that is held as a whole, [`envelope`] a large map that arrives
 //! in pieces. [`writer`] writes.
 
+pub(crate) mod digits;
 pub(crate) mod document;
 pub(crate) mod envelope;
 pub(crate) mod grammar;

@@ -1,8 +1,9 @@
 //! Puts a network map together, prefix by prefix.
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 
-use super::{NetworkMap, rank4, rank6};
+use super::NetworkMap;
+use super::entry::{Entry, Entry4, Entry6};
 use crate::fault::{Fault, Parsed, code};
 use crate::meta::VersionTag;
 use crate::options::{Limits, Report, too_large};
@@ -13,8 +14,8 @@ use crate::pid_table::{PidId, PidTable};
 pub struct NetworkMapBuilder {
     limits: Limits,
     pids: PidTable,
-    pub(super) ipv4: Vec<(Ipv4Net, PidId)>,
-    pub(super) ipv6: Vec<(Ipv6Net, PidId)>,
+    pub(super) ipv4: Vec<Entry4>,
+    pub(super) ipv6: Vec<Entry6>,
     report: Report,
 }
 
@@ -46,8 +47,8 @@ impl NetworkMapBuilder {
             return Err(too_large("network-map", "prefixes", self.limits.prefixes));
         }
         match net.trunc() {
-            IpNet::V4(net) => self.ipv4.push((net, pid)),
-            IpNet::V6(net) => self.ipv6.push((net, pid)),
+            IpNet::V4(net) => self.ipv4.push(Entry4::new(net, pid)),
+            IpNet::V6(net) => self.ipv6.push(Entry6::new(net, pid)),
         }
         Ok(())
     }
@@ -76,8 +77,8 @@ impl NetworkMapBuilder {
         vtag: Option<VersionTag>,
         report: &mut Report,
     ) -> Result<NetworkMap, Fault> {
-        self.ipv4.sort_unstable_by_key(|(net, pid)| (rank4(*net), *pid));
-        self.ipv6.sort_unstable_by_key(|(net, pid)| (rank6(net), *pid));
+        self.ipv4.sort_unstable();
+        self.ipv6.sort_unstable();
         let Self { pids, mut ipv4, mut ipv6, .. } = self;
         remove_repeated(&mut ipv4, &pids, report)?;
         remove_repeated(&mut ipv6, &pids, report)?;
@@ -88,15 +89,14 @@ impl NetworkMapBuilder {
 }
 
 /// Removes from a sorted list what it holds twice.
-fn remove_repeated<N: Copy + PartialEq + Into<IpNet>>(
-    sorted: &mut Vec<(N, PidId)>,
+fn remove_repeated<E: Entry>(
+    sorted: &mut Vec<E>,
     pids: &PidTable,
     report: &mut Report,
 ) -> Result<(), Fault> {
-    for pair in sorted.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-        let [(net, one), (_, other)] = [pair[0], pair[1]];
-        let net: IpNet = net.into();
-        let (one, other) = (pids.name(one), pids.name(other));
+    for pair in sorted.windows(2).filter(|pair| pair[0].is_same_net(pair[1])) {
+        let net = pair[0].net();
+        let (one, other) = (pids.name(pair[0].pid()), pids.name(pair[1].pid()));
         let field = format!("network-map/{other}");
         if one != other {
             let sentence = format!("the prefix {net} is in two PIDs, {one} and {other}");

@@ -1,10 +1,12 @@
 //! Network maps: which prefixes belong to which PID (RFC 7285 §11.2.1).
 
 mod builder;
+mod entry;
 mod fast;
 mod reader;
 
 pub use builder::NetworkMapBuilder;
+use entry::{Entry4, Entry6};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use reader::NetworkMapReader;
 
@@ -21,8 +23,8 @@ pub struct NetworkMap {
     /// Which version of which map this is; `None` only if its absence was forgiven.
     pub vtag: Option<VersionTag>,
     pids: PidTable,
-    ipv4: Vec<(Ipv4Net, PidId)>,
-    ipv6: Vec<(Ipv6Net, PidId)>,
+    ipv4: Vec<Entry4>,
+    ipv6: Vec<Entry6>,
 }
 
 impl NetworkMap {
@@ -42,13 +44,19 @@ impl NetworkMap {
     }
 
     /// The IPv4 prefixes, ascending by address and then by length.
-    pub fn ipv4(&self) -> &[(Ipv4Net, PidId)] {
-        &self.ipv4
+    pub fn ipv4(&self) -> impl ExactSizeIterator<Item = (Ipv4Net, PidId)> + Clone {
+        self.ipv4.iter().map(|entry| entry.unpack())
     }
 
     /// The IPv6 prefixes, ascending by address and then by length.
-    pub fn ipv6(&self) -> &[(Ipv6Net, PidId)] {
-        &self.ipv6
+    pub fn ipv6(&self) -> impl ExactSizeIterator<Item = (Ipv6Net, PidId)> + Clone {
+        self.ipv6.iter().map(|entry| entry.unpack())
+    }
+
+    /// All prefixes, IPv4 first.
+    pub fn prefixes(&self) -> impl Iterator<Item = (IpNet, PidId)> {
+        let ipv4 = self.ipv4().map(|(net, pid)| (net.into(), pid));
+        ipv4.chain(self.ipv6().map(|(net, pid)| (net.into(), pid)))
     }
 
     /// The number of prefixes.
@@ -65,14 +73,14 @@ impl NetworkMap {
         match addresses {
             AddressType::Ipv4 => is_gapless(
                 1 << 32,
-                self.ipv4.iter().map(|(net, _)| {
+                self.ipv4().map(|(net, _)| {
                     let first = u128::from(net.addr().to_bits());
                     (first, end(first, 32, net.prefix_len()))
                 }),
             ),
             AddressType::Ipv6 => is_gapless(
                 u128::MAX,
-                self.ipv6.iter().map(|(net, _)| {
+                self.ipv6().map(|(net, _)| {
                     let first = net.addr().to_bits();
                     (first, end(first, 128, net.prefix_len()))
                 }),
@@ -95,8 +103,8 @@ impl NetworkMap {
     fn write_pids(&self, writer: &mut Writer) {
         let mut prefixes: Vec<(Vec<Ipv4Net>, Vec<Ipv6Net>)> =
             vec![Default::default(); self.pids.len()];
-        self.ipv4.iter().for_each(|(net, pid)| prefixes[pid.index()].0.push(*net));
-        self.ipv6.iter().for_each(|(net, pid)| prefixes[pid.index()].1.push(*net));
+        self.ipv4().for_each(|(net, pid)| prefixes[pid.index()].0.push(net));
+        self.ipv6().for_each(|(net, pid)| prefixes[pid.index()].1.push(net));
         for ((_, name), (ipv4, ipv6)) in self.pids.iter().zip(prefixes) {
             writer.object_member(name.as_str(), |writer| {
                 if !ipv4.is_empty() {
@@ -124,21 +132,4 @@ fn is_gapless(end: u128, ranges: impl Iterator<Item = (u128, Option<u128>)>) -> 
         }
     }
     next >= end
-}
-
-/// The place of a prefix in the order by address and then by length.
-fn rank4(net: Ipv4Net) -> u64 {
-    u64::from(net.addr().to_bits()) << 8 | u64::from(net.prefix_len())
-}
-
-fn rank6(net: &Ipv6Net) -> (u128, u8) {
-    (net.addr().to_bits(), net.prefix_len())
-}
-
-impl NetworkMap {
-    /// All prefixes, IPv4 first, ascending.
-    pub fn prefixes(&self) -> impl Iterator<Item = (IpNet, PidId)> {
-        let ipv4 = self.ipv4.iter().map(|(net, pid)| (IpNet::V4(*net), *pid));
-        ipv4.chain(self.ipv6.iter().map(|(net, pid)| (IpNet::V6(*net), *pid)))
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::entry::{Entry4, Entry6};
 use super::{NetworkMap, NetworkMapBuilder, fast};
 use crate::address::{AddressType, PrefixText, ipv4_prefix, ipv6_prefix};
 use crate::fault::{Fault, Parsed, code, excerpt};
@@ -115,11 +116,15 @@ impl Body for Pids {
         match kind {
             AddressType::Ipv4 => {
                 let into = &mut self.builder.ipv4;
-                fast::strings(input, first, room, fast::ipv4, |net| into.push((net, pid)))
+                fast::strings(input, first, room, fast::ipv4, |net| {
+                    into.push(Entry4::new(net, pid))
+                })
             }
             AddressType::Ipv6 => {
                 let into = &mut self.builder.ipv6;
-                fast::strings(input, first, room, fast::ipv6, |net| into.push((net, pid)))
+                fast::strings(input, first, room, fast::ipv6, |net| {
+                    into.push(Entry6::new(net, pid))
+                })
             }
         }
     }
