@@ -68,7 +68,7 @@ impl Fault {
             code,
             class: Class::FieldValue,
             field: field.into(),
-            value: Some(excerpt(value)),
+            value: (!value.is_empty()).then(|| excerpt(value)),
             sentence: sentence.into(),
         }
     }
