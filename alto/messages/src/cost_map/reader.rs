@@ -132,7 +132,8 @@ impl Body for Rows {
     fn finish(mut self, meta: Meta, report: &mut Report) -> Result<CostMap, Fault> {
         let cost_type = Meta::cost_type(meta.cost_type)?;
         self.judge.accepts(&cost_type)?;
-        let dependent_vtags = Meta::dependencies(meta.dependent_vtags, report)?;
+        let dependent_vtags =
+            Meta::dependencies(meta.dependent_vtags.filter(|vtags| !vtags.is_empty()), report)?;
         if dependent_vtags.len() > 1 {
             let sentence = "a cost map depends on one network map";
             let field = "meta/dependent-vtags";

@@ -264,6 +264,9 @@ impl Input {
         let taken = &self.buffer[self.at..self.at + used];
         if let Some(copy) = &mut self.copy {
             copy.extend_from_slice(taken);
+            if copy.len() > self.limits.body_octets {
+                return Err(too_large("meta", "octets", self.limits.body_octets));
+            }
         }
         self.at += used;
         if event.is_none() {
@@ -276,11 +279,10 @@ impl Input {
         self.at += used;
     }
 
-    /// What is neither read nor part of the map is bounded like a small body.
+    /// A text that is not complete after so many octets is refused.
     fn check_size(&self) -> Result<(), Fault> {
-        let held = (self.buffer.len() - self.at).max(self.copy.as_ref().map_or(0, Vec::len));
-        if held > self.limits.body_octets {
-            return Err(too_large("", "octets beside the map", self.limits.body_octets));
+        if self.buffer.len() - self.at > self.limits.body_octets {
+            return Err(too_large("", "octets in one text", self.limits.body_octets));
         }
         Ok(())
     }

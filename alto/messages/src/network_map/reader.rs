@@ -117,13 +117,13 @@ impl Body for Pids {
             AddressType::Ipv4 => {
                 let into = &mut self.builder.ipv4;
                 fast::strings(input, first, room, fast::ipv4, |net| {
-                    into.push(Entry4::new(net, pid))
+                    into.push(Entry4::new(net, pid));
                 })
             }
             AddressType::Ipv6 => {
                 let into = &mut self.builder.ipv6;
                 fast::strings(input, first, room, fast::ipv6, |net| {
-                    into.push(Entry6::new(net, pid))
+                    into.push(Entry6::new(net, pid));
                 })
             }
         }
