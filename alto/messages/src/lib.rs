@@ -1,4 +1,31 @@
 //! The bodies of the ALTO protocol (RFC 7285): read and written, no I/O.
+//!
+//! - A directory ([`Directory`]) says what a server offers and where.
+//! - Maps ([`NetworkMap`], [`CostMap`]) put addresses into PIDs and tell the costs between these.
+//!   They can be large, so they are read in pieces ([`NetworkMapReader`], [`CostMapReader`]) and
+//!   kept in a fraction of their text's size.
+//! - Requests ([`NetworkMapFilter`], [`CostMapFilter`], [`EndpointCostRequest`],
+//!   [`EndpointPropertyRequest`]) and their answers ([`EndpointCosts`], [`EndpointProperties`]).
+//! - Errors ([`ErrorBody`]); one can be made of any [`Fault`] in a request.
+//! - [`MediaType`] tells which of these a body is.
+//!
+//! Each has `parse` and `to_json`. What is read comes from strangers: everything is bounded
+//! ([`Limits`]), no key may occur twice, and a [`Fault`] names what is wrong and where. Reading is
+//! strict by default; [`ReadOptions::lenient`] forgives faults that are known from other servers
+//! and names each as a [`Warning`].
+//!
+//! ```
+//! use alto_messages::{NetworkMap, ReadOptions, code};
+//!
+//! let body = br#"{"network-map": {"PID1": {"ipv4": ["192.0.2.7/24"]}}}"#;
+//! let fault = NetworkMap::parse(body, &ReadOptions::default()).unwrap_err();
+//! assert_eq!((fault.code(), &*fault.to_string()), (code::MISSING_VTAG, "meta/vtag: is missing"));
+//!
+//! let read = NetworkMap::parse(body, &ReadOptions::lenient())?;
+//! let codes: Vec<_> = read.warnings.iter().map(|warning| warning.code()).collect();
+//! assert_eq!(codes, [code::HOST_BITS, code::MISSING_VTAG]);
+//! # Ok::<(), alto_messages::Fault>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod address;

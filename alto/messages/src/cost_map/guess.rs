@@ -61,11 +61,14 @@ impl Guess {
     }
 
     fn learn(&mut self, ids: &[PidId], pids: &PidTable) {
+        // No more work than the rows are long: a hostile map has many PIDs and odd rows.
+        for id in &self.ids {
+            self.place_of[id.index()] = usize::MAX;
+        }
+        self.place_of.resize(pids.len(), usize::MAX);
         self.ids = ids.to_vec();
         self.keys.clear();
         self.ends.clear();
-        self.place_of.clear();
-        self.place_of.resize(pids.len(), usize::MAX);
         for (place, id) in ids.iter().enumerate() {
             self.keys.push(b'"');
             self.keys.extend_from_slice(pids.name(*id).as_str().as_bytes());

@@ -1,5 +1,6 @@
 //! Cost maps: what it costs to get from one PID to another (RFC 7285 §11.2.3).
 
+mod cells;
 mod fast;
 mod guess;
 mod reader;

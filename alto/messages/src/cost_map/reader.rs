@@ -1,7 +1,8 @@
 //! Reads a cost map in pieces.
 
+use super::cells::whole;
 use super::guess::Guess;
-use super::table::{CostTable, is_u16};
+use super::table::CostTable;
 use super::{CostMap, fast};
 use crate::cost::Judge;
 use crate::fault::{Fault, Parsed, code};
@@ -222,7 +223,7 @@ impl Rows {
 
     /// What the fast reader took was not judged yet.
     fn judge_row(&mut self, source: PidId) {
-        if self.costs.iter().all(|cost| is_u16(*cost)) {
+        if self.costs.iter().all(|cost| whole(*cost).is_some()) {
             return;
         }
         for (destination, cost) in self.destinations.iter().zip(&self.costs) {

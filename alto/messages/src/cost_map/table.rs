@@ -1,7 +1,7 @@
-//! Costs in rows. Rows with the same destinations share one list of them, and all costs are kept
-//! in the narrowest form in which each is exact: a full map of small whole numbers takes two
-//! octets a cost.
+//! Costs in rows. Rows with the same destinations share one list of them, so that a full map of
+//! small whole numbers takes two octets a cost.
 
+use super::cells::Cells;
 use crate::fault::Fault;
 use crate::json::keys::duplicate;
 use crate::pid_table::{PidId, PidTable};
@@ -161,93 +161,4 @@ impl PartialEq for CostTable {
         self.sources().eq(other.sources())
             && self.sources().all(|source| self.row(source).eq(other.row(source)))
     }
-}
-
-/// Numbers in the narrowest form in which all are exact.
-#[derive(Clone, Debug)]
-enum Cells {
-    U16(Vec<u16>),
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-}
-
-impl Default for Cells {
-    fn default() -> Self {
-        Self::U16(Vec::new())
-    }
-}
-
-impl Cells {
-    fn len(&self) -> usize {
-        match self {
-            Self::U16(cells) => cells.len(),
-            Self::F32(cells) => cells.len(),
-            Self::F64(cells) => cells.len(),
-        }
-    }
-
-    fn memory(&self) -> usize {
-        match self {
-            Self::U16(cells) => size_of_val(&**cells),
-            Self::F32(cells) => size_of_val(&**cells),
-            Self::F64(cells) => size_of_val(&**cells),
-        }
-    }
-
-    fn get(&self, at: usize) -> f64 {
-        match self {
-            Self::U16(cells) => cells[at].into(),
-            Self::F32(cells) => cells[at].into(),
-            Self::F64(cells) => cells[at],
-        }
-    }
-
-    fn append(&mut self, costs: &[f64]) {
-        self.widen_for(costs);
-        match self {
-            Self::U16(cells) => cells.extend(costs.iter().map(|cost| as_u16(*cost))),
-            Self::F32(cells) => cells.extend(costs.iter().map(|cost| as_f32(*cost))),
-            Self::F64(cells) => cells.extend(costs),
-        }
-    }
-
-    fn widen_for(&mut self, costs: &[f64]) {
-        if let Self::U16(cells) = self
-            && !costs.iter().all(|cost| is_u16(*cost))
-        {
-            *self = Self::F32(cells.iter().map(|cell| f32::from(*cell)).collect());
-        }
-        if let Self::F32(cells) = self
-            && !costs.iter().all(|cost| is_f32(*cost))
-        {
-            *self = Self::F64(cells.iter().map(|cell| f64::from(*cell)).collect());
-        }
-    }
-
-    fn shrink(&mut self) {
-        match self {
-            Self::U16(cells) => cells.shrink_to_fit(),
-            Self::F32(cells) => cells.shrink_to_fit(),
-            Self::F64(cells) => cells.shrink_to_fit(),
-        }
-    }
-}
-
-/// Whether a cost is a whole number that fits in two octets.
-pub(super) fn is_u16(cost: f64) -> bool {
-    f64::from(as_u16(cost)).to_bits() == cost.to_bits()
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by is_u16")]
-fn as_u16(cost: f64) -> u16 {
-    cost as u16
-}
-
-fn is_f32(cost: f64) -> bool {
-    f64::from(as_f32(cost)).to_bits() == cost.to_bits()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "checked by is_f32")]
-fn as_f32(cost: f64) -> f32 {
-    cost as f32
 }
