@@ -32,7 +32,8 @@ const REDIRECT_BOUNDS: Bounds =
     Bounds { default: Duration::from_secs(300), longest: Duration::from_secs(3_600) };
 
 /// How long a connection is kept for the next request: a directory and its maps come in one go.
-const KEEP_IDLE: Duration = Duration::from_secs(30);
+/// Shorter than common servers keep theirs, so that none closes just as we send.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
 
 /// Headers of a reply beyond this number are refused.
 const MAX_HEADERS: usize = 64;

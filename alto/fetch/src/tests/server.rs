@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-/// One thing that a server does to a connection. After the last one it closes it properly.
+/// One thing that a server does to a connection. After the last one it awaits the next request.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
     Send(Vec<u8>),
@@ -21,7 +21,9 @@ pub(super) enum Act {
     Drip(Vec<u8>, Duration),
     /// Does nothing until the client goes.
     Hang,
-    /// Closes without a word, TLS or other.
+    /// Says farewell, as TLS demands, and closes.
+    Close,
+    /// Closes without a word.
     Drop,
 }
 
@@ -90,8 +92,10 @@ impl Server {
         let accepted = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&accepted);
         let task = tokio::spawn(async move {
-            while listener.accept().await.is_ok() {
+            while let Ok(connection) = listener.accept().await {
+                // Counted before it is closed, so before the client can know.
                 count.fetch_add(1, Ordering::SeqCst);
+                drop(connection);
             }
         });
         Ok(Self { address, accepted, asked: Arc::default(), task })
@@ -148,7 +152,6 @@ async fn speak(
     while let Some(asked) = read_request(&mut stream).await? {
         shared.asked.lock().unwrap().push(asked.clone());
         let acts = (shared.script)(&asked);
-        let goes_on = matches!(acts.as_slice(), [Act::Send(reply)] if keeps_alive(reply));
         for act in acts {
             match act {
                 Act::Send(octets) => stream.write_all(&octets).await?,
@@ -159,18 +162,12 @@ async fn speak(
                 Act::Hang => {
                     stream.read_to_end(&mut Vec::new()).await?;
                 }
+                Act::Close => return stream.shutdown().await,
                 Act::Drop => return Ok(()),
             }
         }
-        if !goes_on {
-            return stream.shutdown().await;
-        }
     }
     Ok(())
-}
-
-fn keeps_alive(reply: &[u8]) -> bool {
-    !reply.windows(17).any(|window| window.eq_ignore_ascii_case(b"connection: close"))
 }
 
 async fn drip(
@@ -205,7 +202,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<
 pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Act> {
     let mut octets = format!("HTTP/1.1 {status} Test\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
-        octets.push_str(&format!("{name}: {value}\r\n"));
+        octets.extend([name, ": ", value, "\r\n"]);
     }
     octets.push_str("\r\n");
     vec![Act::Send([octets.as_bytes(), body].concat())]

@@ -15,20 +15,16 @@ use tokio::net::TcpListener;
 
 use super::authority::{Authority, Identity, authority_params, server_params};
 use super::server::{Server, reply};
-use super::world::{PRIVATE, get, loopback, read, trusting};
+use super::world::{PRIVATE, get, read, trusting};
 use crate::{Error, FetchConfig, Fetcher};
 
 const HOST: &str = "alto.isp.test";
-
-fn fetcher(authority: &Authority) -> Fetcher {
-    Fetcher::with_lookup(&trusting(authority.file()), PRIVATE, loopback()).unwrap()
-}
 
 /// Fetches from a server that shows this; also how many requests it got to see.
 async fn ask(authority: &Authority, tls: ServerConfig) -> (Result<Vec<u8>, Error>, usize) {
     let server = Server::start(Some(tls), |_| reply(200, &[], b"{}")).await;
     let uri = format!("https://{HOST}:{}/", server.port());
-    let outcome = read(&fetcher(authority), get(&uri)).await;
+    let outcome = read(&trusting(authority, PRIVATE), get(&uri)).await;
     (outcome, server.asked().len())
 }
 
@@ -195,7 +191,7 @@ async fn code_of_words(words: &'static [u8]) -> &'static str {
         // Until the client goes: a reset must not overtake the words.
         let _reset_or_end = stream.read_to_end(&mut Vec::new()).await;
     });
-    let error = read(&fetcher(&authority), get(&uri)).await.unwrap_err();
+    let error = read(&trusting(&authority, PRIVATE), get(&uri)).await.unwrap_err();
     server.await.unwrap();
     error.code()
 }

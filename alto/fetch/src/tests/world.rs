@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use alto_discovery_core::{BoxFuture, Policy};
 
+use super::authority::Authority;
 use crate::address::Guard;
 use crate::{BodyKind, Content, Error, FetchConfig, Fetcher, Lookup, Reply, Request};
 
@@ -46,19 +46,37 @@ pub(super) fn config(settings: &[(&str, &str)]) -> FetchConfig {
     config
 }
 
-/// A client for servers without TLS.
-pub(super) fn open_fetcher(settings: &[(&str, &str)]) -> Fetcher {
-    Fetcher::with_lookup(&config(settings), OPEN, loopback()).unwrap()
+/// A client that trusts nobody the machine trusts: the same on all machines.
+pub(super) fn fetcher(config: &FetchConfig, policy: Policy, lookup: Arc<dyn Lookup>) -> Fetcher {
+    guarded_fetcher(config, policy, lookup, Guard::new(policy))
 }
 
-/// A client that trusts one authority.
-pub(super) fn trusting(ca_file: &Path) -> FetchConfig {
-    FetchConfig { ca_file: Some(ca_file.into()), ..FetchConfig::default() }
+pub(super) fn guarded_fetcher(
+    config: &FetchConfig,
+    policy: Policy,
+    lookup: Arc<dyn Lookup>,
+    guard: Guard,
+) -> Fetcher {
+    let authority = Authority::new();
+    let config = FetchConfig { ca_file: Some(authority.file().into()), ..config.clone() };
+    Fetcher::with_guard(&config, policy, lookup, guard).unwrap()
+}
+
+/// A client for servers without TLS.
+pub(super) fn open_fetcher(settings: &[(&str, &str)]) -> Fetcher {
+    fetcher(&config(settings), OPEN, loopback())
+}
+
+/// A client that trusts `authority` alone.
+pub(super) fn trusting(authority: &Authority, policy: Policy) -> Fetcher {
+    let ca_file = Some(authority.file().into());
+    let config = FetchConfig { ca_file, ..FetchConfig::default() };
+    Fetcher::with_lookup(&config, policy, loopback()).unwrap()
 }
 
 /// A client under the strict policy to which 127.0.0.1 is nevertheless an address like any other,
 /// if a name has it: so the start of a walk can be on this machine.
-pub(super) fn strict_but_for_one(config: &FetchConfig, lookup: Arc<dyn Lookup>) -> Fetcher {
+pub(super) fn strict_but_for_one(authority: &Authority, lookup: Arc<dyn Lookup>) -> Fetcher {
     let strict = Guard::new(Policy::default());
     let start: IpAddr = "127.0.0.1".parse().unwrap();
     let guard = Guard::from_check(move |addresses| {
@@ -66,7 +84,9 @@ pub(super) fn strict_but_for_one(config: &FetchConfig, lookup: Arc<dyn Lookup>) 
             addresses.iter().copied().filter(|address| *address != start).collect();
         strict.check(&others)
     });
-    Fetcher::with_guard(config, Policy::default(), lookup, guard).unwrap()
+    let ca_file = Some(authority.file().into());
+    let config = FetchConfig { ca_file, ..FetchConfig::default() };
+    Fetcher::with_guard(&config, Policy::default(), lookup, guard).unwrap()
 }
 
 pub(super) const JSON: &[&str] = &["application/json"];
