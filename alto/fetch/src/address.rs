@@ -173,6 +173,13 @@ mod tests {
         Guard::with_own_addresses(Policy::default(), unknown).check(&mine).unwrap_err();
     }
 
+    /// The system's resolver knows this machine by the name that `/etc/hosts` gives it.
+    #[tokio::test]
+    async fn the_system_resolves() {
+        let found = SystemLookup::default().lookup("localhost").await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
+    }
+
     /// The interfaces of this machine are seen: at least its loopback.
     #[test]
     fn interfaces_are_seen() {

@@ -9,7 +9,8 @@ use alto_discovery_core::{Error, Setting, SettingValue};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchConfig {
     /// Certification authorities to trust instead of the system's: a PEM file, read once when the
-    /// [`Fetcher`](crate::Fetcher) is made.
+    /// [`Fetcher`](crate::Fetcher) is made. The system's are found as OpenSSL finds them, which
+    /// includes the variables `SSL_CERT_FILE` and `SSL_CERT_DIR`: an operator's word, not a peer's.
     pub ca_file: Option<PathBuf>,
     /// The numbers.
     pub limits: Limits,

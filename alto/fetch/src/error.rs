@@ -261,3 +261,38 @@ impl StatusReply {
         !(self.status >= 500 || matches!(self.status, 408 | 425 | 429))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A backend's caller can tell "ask later" from "refused", with the code kept.
+    #[test]
+    fn refusals_and_failures_stay_apart() {
+        let convert = |fault| {
+            let uri = "https://a.example/".parse().unwrap();
+            Error { uri, fault }.into_discovery("redirect", Trace::default())
+        };
+        let status = |status| {
+            let retry_after = Some(Duration::from_secs(7));
+            let reply = StatusReply { status, retry_after, media_type: None, body: Arc::default() };
+            Fault::Status(Box::new(reply))
+        };
+        for fault in [Fault::Policy(Refusal::Port(22)), Fault::TooLarge(1), status(404)] {
+            let code = fault.code();
+            let error = convert(fault);
+            assert!(matches!(error, core::Error::Rejected { .. }), "{error}");
+            assert_eq!(error.code(), code);
+        }
+        for fault in [Fault::Busy, Fault::Slow(Phase::Headers), Fault::Broken("".into())] {
+            let code = fault.code();
+            let error = convert(fault);
+            assert!(matches!(error, core::Error::Unavailable { retry_after: None, .. }), "{error}");
+            assert_eq!(error.code(), code);
+        }
+        let core::Error::Unavailable { retry_after, .. } = convert(status(503)) else {
+            panic!("a busy server is no refusal")
+        };
+        assert_eq!(retry_after, Some(Duration::from_secs(7)));
+    }
+}
