@@ -41,7 +41,7 @@ pub use backend_config::BackendConfig;
 pub use call::{Call, Freshness};
 pub use error::{Cause, Error, code};
 pub use peer::{Hints, Peer, PeerId, PeerSyntax, Token};
-pub use policy::{MAX_URI_OCTETS, Policy, Refusal, UriFault, parse_uri};
+pub use policy::{MAX_URI_OCTETS, Policy, Refusal, UriFault, parse_uri, resolve_uri};
 pub use setting::{Setting, SettingFault, SettingValue, duration_text, parse_duration};
 pub use trace::{Origin, Step, Trace};
 pub use validity::Validity;

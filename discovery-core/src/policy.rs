@@ -177,6 +177,28 @@ pub fn parse_uri(text: &str) -> Result<Url, UriFault> {
     Ok(uri)
 }
 
+/// Reads a URI reference from the network against the URI it was found at (RFC 3986 §5), as
+/// strictly as [`parse_uri`]. Directories and redirects hold such references.
+///
+/// # Errors
+/// As [`parse_uri`], of the reference as it was written and of what it resolves to.
+pub fn resolve_uri(base: &Url, reference: &str) -> Result<Url, UriFault> {
+    if reference.len() > MAX_URI_OCTETS {
+        return Err(UriFault::TooLong);
+    }
+    // RFC 3986 §4.2: a colon before any slash ends a scheme.
+    if reference.find(['/', '?', '#', ':']).is_some_and(|at| reference[at..].starts_with(':')) {
+        return parse_uri(reference);
+    }
+    if reference.starts_with("//") {
+        return parse_uri(&format!("{}:{reference}", base.scheme()));
+    }
+    check_characters(reference.as_bytes())?;
+    let resolved =
+        base.join(reference).map_err(|fault| UriFault::Syntax(fault.to_string().into()))?;
+    parse_uri(resolved.as_str())
+}
+
 /// Only what RFC 3986 §2 lists, and `%` only before two hex digits.
 fn check_characters(text: &[u8]) -> Result<(), UriFault> {
     for (at, octet) in text.iter().enumerate() {
@@ -330,6 +352,44 @@ mod tests {
         ] {
             assert!(parse_uri(text).is_ok(), "{text}");
         }
+    }
+
+    /// RFC 3986 §5.4's shapes; what is refused as an absolute URI is refused as a reference.
+    #[test]
+    fn references_are_resolved_strictly() {
+        let base = parse_uri("https://a.example:4802/b/c?q").unwrap();
+        for (reference, resolved) in [
+            ("d", "https://a.example:4802/b/d"),
+            ("/d?x=1:2", "https://a.example:4802/d?x=1:2"),
+            ("../../d", "https://a.example:4802/d"),
+            ("?y", "https://a.example:4802/b/c?y"),
+            ("", "https://a.example:4802/b/c?q"),
+            ("//b.example/d", "https://b.example/d"),
+            ("http://b.example", "http://b.example/"),
+        ] {
+            assert_eq!(
+                resolve_uri(&base, reference).map(String::from),
+                Ok(resolved.into()),
+                "{reference}"
+            );
+        }
+        for reference in [
+            "https:d",
+            "///b.example/",
+            "//u@b.example/",
+            "//@b.example/",
+            "//",
+            "#f",
+            "/d#f",
+            "/a b",
+            "\\\\b.example/",
+            "/\t/b.example",
+            "/\u{e4}",
+        ] {
+            assert!(resolve_uri(&base, reference).is_err(), "{reference}");
+        }
+        let long = format!("/{}", "x".repeat(2_040));
+        assert_eq!(resolve_uri(&base, &long), Err(UriFault::TooLong));
     }
 
     fn server(policy: Policy, text: &str) -> bool {
