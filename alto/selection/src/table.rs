@@ -12,6 +12,7 @@ use crate::{Pid, PrefixMap};
 pub use costs::{CostFault, Costs, Direction};
 pub use order::Order;
 use order::OrderCache;
+pub(crate) use order::Step;
 
 /// A network map and a cost map that belong together: immutable, shared by threads.
 ///

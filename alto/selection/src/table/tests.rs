@@ -3,7 +3,6 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-use super::order::Step;
 use super::*;
 
 const PIDS: u16 = 12;
