@@ -41,8 +41,8 @@ impl Record for V4Record {
 
     #[inline]
     fn bits(&self) -> u64 {
-        let [a, b, c, d, e, f] = self.0;
-        u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+        let port = u16::from_be_bytes([self.0[4], self.0[5]]);
+        u64::from(self.address().to_bits()) << 16 | u64::from(port)
     }
 
     fn pids(map: &PrefixMap, addresses: &[Ipv4Addr], pids: &mut [Option<Pid>]) {
@@ -79,9 +79,10 @@ impl V6Record {
 
 impl From<SocketAddrV4> for V4Record {
     fn from(peer: SocketAddrV4) -> Self {
-        let [a, b, c, d] = peer.ip().octets();
-        let [e, f] = peer.port().to_be_bytes();
-        Self([a, b, c, d, e, f])
+        let mut record = [0; 6];
+        record[..4].copy_from_slice(&peer.ip().octets());
+        record[4..].copy_from_slice(&peer.port().to_be_bytes());
+        Self(record)
     }
 }
 

@@ -206,7 +206,7 @@ impl<R: Record> Swarm<R> {
 impl<R: Record> Inner<R> {
     fn choose_from(&self, view: &View<R>, ask: &Ask<'_, R>, out: &mut Vec<R>) -> Basis {
         view.touch(self.peers.minute());
-        view.choose(&ask.table.order(ask.consumer), ask, out);
+        view.choose(ask, out);
         Basis::View
     }
 

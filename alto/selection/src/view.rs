@@ -1,15 +1,15 @@
 //! A swarm grouped by the PIDs of one map, to choose from without a scan.
 
+mod choice;
 mod groups;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::random::Random;
 use crate::record::Record;
 use crate::swarm::{Ask, Change, Peers, Role};
-use crate::table::{Order, Step};
 use crate::{Pid, Table};
+use choice::Choice;
 use groups::Groups;
 
 /// A swarm as one map sees it. It is made piece by piece from the swarm's own order and then kept
@@ -66,24 +66,8 @@ impl<R: Record> View<R> {
     }
 
     /// Appends the best peers for a consumer, fewer than asked for only if there are no more.
-    pub(crate) fn choose(&self, order: &Order, ask: &Ask<'_, R>, out: &mut Vec<R>) {
-        let mut own = [None];
-        R::pids(self.table.prefixes(), &[ask.requester.address()], &mut own);
-        let mut choice = Choice {
-            groups: &self.groups,
-            role: ask.role,
-            requester: ask.requester,
-            own: Pid::code(own[0]) as usize,
-            random: Random::new(ask.seed),
-            left: ask.k,
-            out,
-        };
-        for class in order.steps().chunk_by(|_, next| next.ties()) {
-            choice.take(class);
-            if choice.left == 0 {
-                break;
-            }
-        }
+    pub(crate) fn choose(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) {
+        Choice::new(&self.groups, ask).run(out);
     }
 
     /// Notes that it was used now.
@@ -116,70 +100,5 @@ impl<R: Record> View<R> {
                 self.groups.take(code, change.role, &change.record);
             }
         }
-    }
-}
-
-/// A choice under way.
-struct Choice<'a, R> {
-    groups: &'a Groups<R>,
-    role: Role,
-    requester: R,
-    /// The code of the requester's PID: the only one whose groups it may be in.
-    own: usize,
-    random: Random,
-    left: usize,
-    out: &'a mut Vec<R>,
-}
-
-impl<R: Record> Choice<'_, R> {
-    /// Takes all of a class of equal costs, or as many as are wanted from a random place on.
-    fn take(&mut self, class: &[Step]) {
-        let size: usize = class.iter().map(|step| self.size(step.code())).sum();
-        if size <= self.left {
-            if size > 0 {
-                self.copy(class, 0);
-            }
-            return;
-        }
-        // The class is a ring: each member is as likely as any other.
-        let start = self.random.below(size);
-        self.copy(class, start);
-        self.copy(class, 0);
-    }
-
-    #[inline]
-    fn size(&self, code: usize) -> usize {
-        let others = |group: &groups::Group<R>| {
-            let is_here = code == self.own && group.contains(&self.requester);
-            group.len() - usize::from(is_here)
-        };
-        self.groups.of(code, self.role).map(others).sum()
-    }
-
-    /// Copies what is left to take from the class, the first `skip` records passed over.
-    fn copy(&mut self, class: &[Step], mut skip: usize) {
-        for step in class {
-            for piece in self.groups.of(step.code(), self.role).flat_map(groups::Group::pieces) {
-                for piece in without(piece, &self.requester, step.code() == self.own) {
-                    let passed = skip.min(piece.len());
-                    skip -= passed;
-                    let taken = self.left.min(piece.len() - passed);
-                    self.out.extend_from_slice(&piece[passed..passed + taken]);
-                    self.left -= taken;
-                }
-                if self.left == 0 {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// A piece in two, one record left out if it is there.
-#[inline]
-fn without<'p, R: Record>(piece: &'p [R], record: &R, may_be: bool) -> [&'p [R]; 2] {
-    match may_be.then(|| piece.binary_search(record)) {
-        Some(Ok(place)) => [&piece[..place], &piece[place + 1..]],
-        _ => [piece, &[]],
     }
 }

@@ -102,7 +102,7 @@ impl<R: Record> Peers<R> {
 
     /// Appends all peers for a requester.
     pub(crate) fn everyone(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) {
-        let all = self.lists_for(ask.role).flat_map(|list| list.chunks()).flatten();
+        let all = self.lists_for(ask.role).flat_map(Sorted::chunks).flatten();
         out.extend(all.map(|peer| peer.record).filter(|record| *record != ask.requester));
     }
 
@@ -138,7 +138,7 @@ impl<R: Record> Peers<R> {
         let enough = out.len().saturating_add(ask.k);
         let mut random = Random::new(ask.seed);
         if offered / 2 <= enough {
-            let all = lists.iter().flat_map(|list| list.chunks()).flatten();
+            let all = lists.iter().copied().flat_map(Sorted::chunks).flatten();
             let free = all.map(|peer| peer.record).filter(|record| taken.is_free(record, out));
             let mut free: Vec<R> = free.collect();
             let count = free.len();
@@ -259,7 +259,9 @@ struct Taken<R> {
 impl<R: Record> Taken<R> {
     fn new(out: &[R], requester: R) -> Self {
         let mut taken = Self { bits: [0; 64], requester };
-        out.iter().for_each(|record| taken.mark(record));
+        for record in out {
+            taken.mark(record);
+        }
         taken
     }
 

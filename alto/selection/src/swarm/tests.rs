@@ -12,12 +12,14 @@ use crate::{Costs, Direction, PrefixMap, V4Record, V6Record};
 const PIDS: u16 = 6;
 
 /// Addresses 1.0.x.y: x is the PID's place, those from `PIDS` on are in no PID.
-fn table(costs: &[Option<u8>]) -> Arc<Table> {
+///
+/// The map has `more` PIDs that hold no address, so that few of all PIDs have peers.
+fn table(costs: &[Option<u8>], more: usize) -> Arc<Table> {
     let pids = || (0..PIDS).map(Pid::new);
     let nets = (0..PIDS).map(|x| (format!("1.0.{x}.0/24").parse().unwrap(), Pid::new(x)));
     let pairs = pids().flat_map(|source| pids().map(move |destination| (source, destination)));
     let cells = pairs.zip(costs).filter_map(|((s, d), cost)| Some((s, d, f64::from((*cost)?))));
-    let costs = Costs::new(PIDS.into(), cells, Direction::FromConsumer, 36).unwrap();
+    let costs = Costs::new(usize::from(PIDS) + more, cells, Direction::FromConsumer, 36).unwrap();
     Arc::new(Table::new(PrefixMap::new(nets, 100).unwrap(), costs, 1_000))
 }
 
@@ -120,7 +122,8 @@ proptest! {
         acts in vec(act(), 0..250),
         view_octets in prop_oneof![Just(1 << 20), 0..20_000_usize],
     ) {
-        let tables = costs.map(|costs| table(&costs));
+        let [one, other] = costs;
+        let tables = [table(&one, 0), table(&other, 200)];
         let swarm = Swarm::new(view_octets);
         let mut twin = Twin::default();
         let mut out = Vec::new();
@@ -176,7 +179,7 @@ proptest! {
 
 /// A swarm of `count` leechers in PID 1, all at one cost, with a ready view.
 fn tied(count: u16) -> (Swarm<V4Record>, Arc<Table>) {
-    let (swarm, table) = (Swarm::new(1 << 20), table(&[Some(3); 36]));
+    let (swarm, table) = (Swarm::new(1 << 20), table(&[Some(3); 36], 0));
     for port in 0..count {
         // In two PIDs of equal cost, one above the other.
         swarm.add(record(u8::from(port % 3 == 0), 0, port), Role::Leecher, 0);
@@ -200,7 +203,9 @@ fn ties_are_drawn_evenly() {
             let ask = Ask { requester, k: 20, seed, ..nobodys(&table, 0) };
             let basis = swarm.choose(&ask, &mut out);
             assert_eq!(basis, if view { Basis::View } else { Basis::Sample });
-            out.iter().for_each(|record| *counts.entry(*record).or_insert(0_u32) += 1);
+            for record in &out {
+                *counts.entry(*record).or_insert(0_u32) += 1;
+            }
         }
         assert_eq!(counts.len(), 399);
         assert!(!counts.contains_key(&requester));
@@ -253,10 +258,8 @@ fn ipv6_peers_are_chosen_by_cost() {
 /// Many threads on one swarm: every choice is whole, and in the end the view is right.
 #[test]
 fn threads_share_a_swarm() {
-    let (swarm, table) = (
-        Swarm::new(1 << 20),
-        table(&std::array::from_fn::<_, 36, _>(|i| u8::try_from(i % 7).ok())),
-    );
+    let costs: [Option<u8>; 36] = std::array::from_fn(|at| u8::try_from(at % 7).ok());
+    let (swarm, table) = (Swarm::new(1 << 20), table(&costs, 0));
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let change = |y: u8| {

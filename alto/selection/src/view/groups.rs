@@ -10,20 +10,15 @@ use crate::swarm::Role;
 #[derive(Debug)]
 pub(super) struct Groups<R> {
     /// Two bits per code: leechers, seeders.
-    words: Vec<Word>,
-    /// Per existing group, in the order of the bits: its place in `groups`.
+    words: Vec<u64>,
+    /// Groups that exist before each word.
+    before: Vec<u32>,
+    /// Per existing group, in the order of the bits: its place in `store`.
     slots: Vec<u32>,
-    groups: Vec<Group<R>>,
+    store: Vec<Group<R>>,
     free: Vec<u32>,
     /// Octets on the heap of all groups.
     heap: usize,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    bits: u64,
-    /// Groups that exist before this word.
-    before: u32,
 }
 
 /// Records in ascending order. In real swarms most groups are tiny, and one may be the whole swarm.
@@ -37,38 +32,69 @@ pub(super) enum Group<R> {
 impl<R: Record> Groups<R> {
     /// No records; codes go from 0 to `pids`.
     pub(super) fn new(pids: usize) -> Self {
-        let words = vec![Word::default(); (pids + 1).div_ceil(32)];
-        Self { words, slots: Vec::new(), groups: Vec::new(), free: Vec::new(), heap: 0 }
+        let words = (pids + 1).div_ceil(32);
+        Self {
+            words: vec![0; words],
+            before: vec![0; words],
+            slots: Vec::new(),
+            store: Vec::new(),
+            free: Vec::new(),
+            heap: 0,
+        }
     }
 
     /// The groups of a code that may be offered to a peer of this role.
     #[inline]
     pub(super) fn of(&self, code: usize, to: Role) -> impl Iterator<Item = &Group<R>> {
-        let word = self.words[code / 32];
-        let shift = code % 32 * 2;
-        let mask = if to == Role::Seeder { 1 } else { 3 };
-        let slots = match word.bits >> shift & mask {
+        let (word, shift) = (code / 32, code % 32 * 2);
+        let slots = match self.words[word] >> shift & offered(to) {
             0 => &[],
             present => {
-                let first = word.rank(shift);
+                let first = self.rank(word, shift);
                 &self.slots[first..first + present.count_ones() as usize]
             }
         };
-        slots.iter().map(|slot| &self.groups[*slot as usize])
+        slots.iter().map(|slot| &self.store[*slot as usize])
+    }
+
+    /// Whether a code has groups that may be offered to a peer of this role.
+    #[inline]
+    pub(super) fn has(&self, code: usize, to: Role) -> bool {
+        self.words[code / 32] >> (code % 32 * 2) & offered(to) != 0
+    }
+
+    /// How many groups there are.
+    pub(super) fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The codes that have groups which may be offered to a peer of this role, ascending.
+    pub(super) fn codes(&self, to: Role) -> impl Iterator<Item = usize> {
+        let offered = offered(to) * (u64::MAX / 3); // at each code of a word
+        self.words.iter().zip(0..).flat_map(move |(word, at): (_, usize)| {
+            // One bit for both roles of a code.
+            let mut codes = word & offered;
+            codes = (codes | codes >> 1) & (u64::MAX / 3);
+            std::iter::from_fn(move || {
+                let bit = codes.trailing_zeros() as usize;
+                codes &= codes.checked_sub(1)?;
+                Some(at * 32 + bit / 2)
+            })
+        })
     }
 
     /// Puts a record into its group; nothing happens if it is there already.
     pub(super) fn put(&mut self, code: usize, role: Role, record: R) {
         let (word, bit) = place(code, role);
-        let rank = self.words[word].rank(bit);
-        if self.words[word].bits >> bit & 1 == 0 {
-            let slot = self.store(Group::One(record));
+        let rank = self.rank(word, bit);
+        if self.words[word] >> bit & 1 == 0 {
+            let slot = self.keep(Group::One(record));
             self.slots.insert(rank, slot);
-            self.words[word].bits |= 1 << bit;
-            self.words[word + 1..].iter_mut().for_each(|later| later.before += 1);
+            self.words[word] |= 1 << bit;
+            self.before[word + 1..].iter_mut().for_each(|before| *before += 1);
             return;
         }
-        let group = &mut self.groups[self.slots[rank] as usize];
+        let group = &mut self.store[self.slots[rank] as usize];
         self.heap -= group.heap();
         group.put(record);
         self.heap += group.heap();
@@ -77,47 +103,51 @@ impl<R: Record> Groups<R> {
     /// Takes a record out of its group; nothing happens if it is not there.
     pub(super) fn take(&mut self, code: usize, role: Role, record: &R) {
         let (word, bit) = place(code, role);
-        if self.words[word].bits >> bit & 1 == 0 {
+        if self.words[word] >> bit & 1 == 0 {
             return;
         }
-        let rank = self.words[word].rank(bit);
+        let rank = self.rank(word, bit);
         let slot = self.slots[rank];
-        let group = &mut self.groups[slot as usize];
+        let group = &mut self.store[slot as usize];
         self.heap -= group.heap();
         let empty = group.take(record);
         self.heap += group.heap();
         if empty {
             self.slots.remove(rank);
             self.free.push(slot);
-            self.words[word].bits &= !(1 << bit);
-            self.words[word + 1..].iter_mut().for_each(|later| later.before -= 1);
+            self.words[word] &= !(1 << bit);
+            self.before[word + 1..].iter_mut().for_each(|before| *before -= 1);
         }
     }
 
     /// Memory they hold, in octets.
     pub(super) fn bytes(&self) -> usize {
-        self.words.capacity() * size_of::<Word>()
+        self.words.capacity() * (size_of::<u64>() + size_of::<u32>())
             + (self.slots.capacity() + self.free.capacity()) * size_of::<u32>()
-            + self.groups.capacity() * size_of::<Group<R>>()
+            + self.store.capacity() * size_of::<Group<R>>()
             + self.heap
     }
 
-    fn store(&mut self, group: Group<R>) -> u32 {
+    /// Groups that exist before this bit.
+    #[inline]
+    fn rank(&self, word: usize, bit: usize) -> usize {
+        let below = self.words[word] & ((1 << bit) - 1);
+        self.before[word] as usize + below.count_ones() as usize
+    }
+
+    fn keep(&mut self, group: Group<R>) -> u32 {
         if let Some(slot) = self.free.pop() {
-            self.groups[slot as usize] = group;
+            self.store[slot as usize] = group;
             return slot;
         }
-        self.groups.push(group);
-        u32::try_from(self.groups.len() - 1).unwrap_or(u32::MAX) // two per PID at most
+        self.store.push(group);
+        u32::try_from(self.store.len() - 1).unwrap_or(u32::MAX) // two per PID at most
     }
 }
 
-impl Word {
-    /// Groups that exist before this bit.
-    #[inline]
-    fn rank(self, bit: usize) -> usize {
-        self.before as usize + (self.bits & ((1 << bit) - 1)).count_ones() as usize
-    }
+/// The bits, of a code's two, of groups that may be offered to a peer of this role.
+fn offered(to: Role) -> u64 {
+    if to == Role::Seeder { 1 } else { 3 }
 }
 
 /// The word and the bit of a group.
