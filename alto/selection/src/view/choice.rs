@@ -14,8 +14,6 @@ use crate::{Pid, Table};
 pub(super) struct Choice<'a, R> {
     groups: &'a Groups<R>,
     ask: &'a Ask<'a, R>,
-    /// The code of the requester's PID: the only one whose groups it may be in.
-    own: usize,
     left: usize,
 }
 
@@ -25,6 +23,9 @@ struct Hit {
     code: usize,
     /// Its peers, the requester not counted.
     size: usize,
+    /// Whether the requester is among them. Looking for it in the few groups visited costs less
+    /// than looking up its PID.
+    has_requester: bool,
     /// Equal for PIDs of equal cost.
     class: usize,
 }
@@ -36,9 +37,7 @@ const STEPS_PER_GROUP: usize = 24;
 
 impl<'a, R: Record> Choice<'a, R> {
     pub(super) fn new(groups: &'a Groups<R>, ask: &'a Ask<'a, R>) -> Self {
-        let mut own = [None];
-        R::pids(ask.table.prefixes(), &[ask.requester.address()], &mut own);
-        Self { groups, ask, own: Pid::code(own[0]) as usize, left: ask.k }
+        Self { groups, ask, left: ask.k }
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
@@ -67,7 +66,7 @@ impl<'a, R: Record> Choice<'a, R> {
         let mut last = None;
         let hit = |(cost, code)| {
             class += usize::from(last.replace(cost) != Some(cost));
-            Hit { code, size: self.size(code), class }
+            self.hit(code, class)
         };
         sorted.into_iter().map(hit).collect()
     }
@@ -77,17 +76,17 @@ impl<'a, R: Record> Choice<'a, R> {
         let order = self.ask.table.order(self.ask.consumer);
         let mut hits: Vec<Hit> = Vec::with_capacity(16);
         let (mut sum, mut class, mut block) = (0, 0, *BLOCK.start());
+        let mut found = [(0, 0); *BLOCK.end()];
         let mut rest = order.steps();
         while !rest.is_empty() {
             let (steps, behind) = rest.split_at(block.min(rest.len()));
-            let mut found = [(0, 0); *BLOCK.end()];
             for &(code, class) in self.occupied(steps, &mut class, &mut found) {
                 if sum >= self.ask.k && hits.last().is_some_and(|last| last.class != class) {
                     return hits;
                 }
-                let size = self.size(code);
-                sum += size;
-                hits.push(Hit { code, size, class });
+                let hit = self.hit(code, class);
+                sum += hit.size;
+                hits.push(hit);
             }
             (rest, block) = (behind, (block * 2).min(*BLOCK.end()));
         }
@@ -111,12 +110,14 @@ impl<'a, R: Record> Choice<'a, R> {
         &found[..count]
     }
 
-    fn size(&self, code: usize) -> usize {
-        let others = |group: &Group<R>| {
-            let is_here = code == self.own && group.contains(&self.ask.requester);
-            group.len() - usize::from(is_here)
-        };
-        self.groups.of(code, self.ask.role).map(others).sum()
+    fn hit(&self, code: usize, class: usize) -> Hit {
+        let (mut size, mut has_requester) = (0, false);
+        for group in self.groups.of(code, self.ask.role) {
+            let is_here = group.contains(&self.ask.requester);
+            size += group.len() - usize::from(is_here);
+            has_requester |= is_here;
+        }
+        Hit { code, size, has_requester, class }
     }
 
     /// Takes all of a class of equal costs, or as many as are wanted from a random place on.
@@ -136,19 +137,45 @@ impl<'a, R: Record> Choice<'a, R> {
                 skip -= hit.size;
                 continue;
             }
-            for piece in self.groups.of(hit.code, self.ask.role).flat_map(Group::pieces) {
-                for piece in without(piece, &self.ask.requester, hit.code == self.own) {
-                    let passed = skip.min(piece.len());
-                    skip -= passed;
-                    let taken = self.left.min(piece.len() - passed);
-                    out.extend_from_slice(&piece[passed..passed + taken]);
-                    self.left -= taken;
+            for group in self.groups.of(hit.code, self.ask.role) {
+                match group {
+                    // Most groups, and not worth the loops below.
+                    Group::One(record) if skip == 0 && self.left > 0 => {
+                        if *record != self.ask.requester {
+                            out.push(*record);
+                            self.left -= 1;
+                        }
+                    }
+                    _ => skip = self.copy_group(group, hit.has_requester, skip, out),
                 }
             }
             if self.left == 0 {
                 return;
             }
         }
+    }
+
+    /// Copies what is left to take from a group; gives what is left to pass over.
+    fn copy_group(
+        &mut self,
+        group: &Group<R>,
+        has_requester: bool,
+        mut skip: usize,
+        out: &mut Vec<R>,
+    ) -> usize {
+        for piece in group.pieces() {
+            for piece in without(piece, &self.ask.requester, has_requester) {
+                let passed = skip.min(piece.len());
+                skip -= passed;
+                let taken = self.left.min(piece.len() - passed);
+                out.extend_from_slice(&piece[passed..passed + taken]);
+                self.left -= taken;
+            }
+            if self.left == 0 {
+                break;
+            }
+        }
+        skip
     }
 }
 
