@@ -96,21 +96,25 @@ fn built(swarm: &Swarm<V4Record>, table: &Arc<Table>) {
     while swarm.build(table, 1_024) == Built::Partly {}
 }
 
-fn ask<'a>(table: &'a Arc<Table>, records: &[V4Record], k: usize, seed: u64) -> Ask<'a, V4Record> {
+fn ask(records: &[V4Record], k: usize, seed: u64) -> Ask<V4Record> {
     let at = usize::try_from(seed).expect("small");
-    let consumer = Pid::new(u16::try_from(at % usize::from(CONSUMERS)).expect("few"));
     let requester = records[at.wrapping_mul(7_919) % records.len()];
-    Ask { table, consumer, requester, role: Role::Leecher, k, seed }
+    Ask { requester, role: Role::Leecher, k, seed }
+}
+
+/// Who asks: one PID after the other.
+fn consumer(seed: u64) -> Pid {
+    Pid::new(u16::try_from(seed % u64::from(CONSUMERS)).expect("few"))
 }
 
 /// What users do today: each peer's PID from the trie, then the k least costs.
-fn looked_up(world: &World, records: &[V4Record], ask: &Ask<'_, V4Record>) -> Vec<V4Record> {
+fn looked_up(world: &World, records: &[V4Record], ask: &Ask<V4Record>) -> Vec<V4Record> {
     let mut judged: Vec<(f64, V4Record)> = records
         .iter()
         .filter(|record| **record != ask.requester)
         .map(|record| {
             let pid = world.trie.longest_match_ipv4(record.address()).map(|(_, pid)| *pid);
-            let cost = world.table.cost(Some(ask.consumer), pid);
+            let cost = world.table.cost(Some(consumer(ask.seed)), pid);
             (cost.unwrap_or(f64::INFINITY), *record)
         })
         .collect();
@@ -121,9 +125,9 @@ fn looked_up(world: &World, records: &[V4Record], ask: &Ask<'_, V4Record>) -> Ve
     judged.into_iter().map(|(_, record)| record).collect()
 }
 
-fn cost_sum(world: &World, ask: &Ask<'_, V4Record>, chosen: &[V4Record]) -> f64 {
+fn cost_sum(world: &World, ask: &Ask<V4Record>, chosen: &[V4Record]) -> f64 {
     let pid = |record: &V4Record| world.table.prefixes().pid_v4(record.address());
-    let cost = |record| world.table.cost(Some(ask.consumer), pid(record)).unwrap_or(1e9);
+    let cost = |record| world.table.cost(Some(consumer(ask.seed)), pid(record)).unwrap_or(1e9);
     chosen.iter().map(cost).sum()
 }
 
@@ -150,16 +154,16 @@ fn warm(world: &World, records: &[V4Record]) {
     let slow_calls = u32::try_from((2_000_000 / records.len()).clamp(5, 2_000)).expect("small");
     for k in [50, 200].into_iter().filter(|k| *k < records.len()) {
         let slow = each(slow_calls, |seed| {
-            std::hint::black_box(looked_up(world, records, &ask(&world.table, records, k, seed)));
+            std::hint::black_box(looked_up(world, records, &ask(records, k, seed)));
         });
         let mut out = Vec::new();
         let chosen = each(20_000, |seed| {
-            let ask = ask(&world.table, records, k, seed);
-            assert_eq!(swarm.choose(&ask, &mut out), Basis::View);
+            let ask = ask(records, k, seed);
+            assert_eq!(swarm.choose(&world.table, consumer(seed), &ask, &mut out), Basis::View);
         });
         for seed in 0..slow_calls.min(100).into() {
-            let ask = ask(&world.table, records, k, seed);
-            swarm.choose(&ask, &mut out);
+            let ask = ask(records, k, seed);
+            swarm.choose(&world.table, consumer(seed), &ask, &mut out);
             let best = cost_sum(world, &ask, &looked_up(world, records, &ask));
             let sum = cost_sum(world, &ask, &out);
             assert!((sum - best).abs() < 0.5, "{sum} is not {best}"); // whole costs: exact sums
@@ -168,7 +172,7 @@ fn warm(world: &World, records: &[V4Record]) {
         let copied = each(100_000, |_| copy(records, k, &mut random, &mut out));
         let other = filled(records);
         let sampled = each(2_000, |seed| {
-            other.choose(&ask(&world.table, records, k, seed), &mut out);
+            other.choose(&world.table, consumer(seed), &ask(records, k, seed), &mut out);
         });
         println!(
             "  k={k}: {chosen:.0} ns; trie and select {slow:.0} ns = {:.0}x; random copy {copied:.0} ns \
@@ -212,7 +216,7 @@ fn changes(world: &World, records: &[V4Record]) {
         }
     });
     built(&swarm, &world.table);
-    swarm.choose(&ask(&world.table, records, 20, 1), &mut out);
+    swarm.choose(&world.table, consumer(1), &ask(records, 20, 1), &mut out);
     println!(
         "  remove and add: {plain:.0} ns = {:.1}x a hash map ({hashed:.0} ns), with a view {viewed:.0} ns = {:.1}x",
         plain / hashed,
@@ -227,7 +231,12 @@ fn threads(world: &World, records: &[V4Record]) {
     let work = |salt: u64| {
         let mut out = Vec::new();
         for seed in 0..4_000 {
-            swarm.choose(&ask(&world.table, records, 50, seed * 2 + salt), &mut out);
+            swarm.choose(
+                &world.table,
+                consumer(seed),
+                &ask(records, 50, seed * 2 + salt),
+                &mut out,
+            );
         }
     };
     let one = (0..ROUNDS).map(|_| timed(|| work(0)).1).min().expect("rounds");
@@ -257,7 +266,7 @@ fn cold(world: &World, prefixes: &[Prefix], peers: usize, total: usize, random: 
     let k = 50;
     let chosen = each(20_000, |seed| {
         let at = draw.below(swarms.len());
-        swarms[at].choose(&ask(&world.table, &lists[at], k, seed), &mut out);
+        swarms[at].choose(&world.table, consumer(seed), &ask(&lists[at], k, seed), &mut out);
     });
     let copied = each(20_000, |_| {
         let at = other.below(lists.len());
@@ -286,7 +295,10 @@ fn many_maps(prefixes: &[Prefix], maps: usize, random: &mut Random) {
     let mut out = Vec::new();
     let chosen = each(20_000, |seed| {
         let table = &tables[usize::try_from(seed).expect("small") * 31 % maps];
-        assert_eq!(swarm.choose(&ask(table, &records, 50, seed), &mut out), Basis::View);
+        assert_eq!(
+            swarm.choose(table, consumer(seed), &ask(&records, 50, seed), &mut out),
+            Basis::View
+        );
     });
     println!(
         "{maps} maps on 10,000 peers, k=50: {chosen:.0} ns, {} octets per peer in all",

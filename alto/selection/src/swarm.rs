@@ -1,5 +1,6 @@
 //! The peers of one torrent and family, and the choice among them.
 
+mod draw;
 mod peers;
 
 use std::collections::BTreeMap;
@@ -45,12 +46,8 @@ struct Inner<R> {
 
 /// One question: which k peers for this one?
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a, R> {
-    /// The map of the server that speaks for the consumer.
-    pub table: &'a Arc<Table>,
-    /// The consumer's PID in it.
-    pub consumer: Pid,
-    /// The consumer itself, which is never in the answer.
+pub struct Ask<R> {
+    /// The peer that asks, which is never in the answer.
     pub requester: R,
     /// What it wants: seeders get no seeders.
     pub role: Role,
@@ -116,35 +113,42 @@ impl<R: Record> Swarm<R> {
         self.read().peers.count(role)
     }
 
-    /// Replaces `out` by the best peers for a consumer: as many as asked for, if there are so many.
+    /// Replaces `out` by the best peers for a consumer, which is in this PID of this table: as many
+    /// as asked for, if there are so many, and those whose cost is known first.
     ///
     /// Never waits for anything but short work of other threads on this swarm; it may make the
     /// table's order for the consumer.
-    pub fn choose(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) -> Basis {
+    pub fn choose(
+        &self,
+        table: &Arc<Table>,
+        consumer: Pid,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> Basis {
         out.clear();
         let inner = self.read();
         if inner.peers.offered(ask.role) <= ask.k {
             inner.peers.everyone(ask, out);
             return Basis::Everyone;
         }
-        match inner.views.get(&key(ask.table)) {
-            Some(view) if view.ready(&inner.peers) => inner.choose_from(view, ask, out),
+        match inner.views.get(&key(table)) {
+            Some(view) if view.ready(&inner.peers) => inner.choose_from(view, consumer, ask, out),
             Some(_) => {
                 drop(inner);
-                self.catch_up_and_choose(ask, out)
+                self.catch_up_and_choose(table, consumer, ask, out)
             }
-            None => inner.choose_from_sample(ask, out),
+            None => inner.choose_from_sample(table, consumer, ask, out),
         }
     }
 
     /// Replaces `out` by peers drawn at random, as many as asked for, if there are so many.
-    pub fn random(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) {
+    pub fn random(&self, ask: &Ask<R>, out: &mut Vec<R>) {
         out.clear();
         self.add_random(ask, out);
     }
 
     /// Appends up to `ask.k` peers drawn at random from those not in `out`.
-    pub fn add_random(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) {
+    pub fn add_random(&self, ask: &Ask<R>, out: &mut Vec<R>) {
         self.read().peers.add_random(ask, out);
     }
 
@@ -183,15 +187,21 @@ impl<R: Record> Swarm<R> {
         self.read().views.values().map(View::bytes).sum()
     }
 
-    fn catch_up_and_choose(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) -> Basis {
+    fn catch_up_and_choose(
+        &self,
+        table: &Arc<Table>,
+        consumer: Pid,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> Basis {
         let inner = &mut *self.write();
-        let view = inner.views.get_mut(&key(ask.table));
+        let view = inner.views.get_mut(&key(table));
         if view.is_some_and(|view| view.advance(&inner.peers, CATCH_UP))
-            && let Some(view) = inner.views.get(&key(ask.table))
+            && let Some(view) = inner.views.get(&key(table))
         {
-            return inner.choose_from(view, ask, out);
+            return inner.choose_from(view, consumer, ask, out);
         }
-        inner.choose_from_sample(ask, out)
+        inner.choose_from_sample(table, consumer, ask, out)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner<R>> {
@@ -204,21 +214,27 @@ impl<R: Record> Swarm<R> {
 }
 
 impl<R: Record> Inner<R> {
-    fn choose_from(&self, view: &View<R>, ask: &Ask<'_, R>, out: &mut Vec<R>) -> Basis {
+    fn choose_from(&self, view: &View<R>, consumer: Pid, ask: &Ask<R>, out: &mut Vec<R>) -> Basis {
         view.touch(self.peers.minute());
-        view.choose(ask, out);
+        view.choose(consumer, ask, out);
         Basis::View
     }
 
     /// The best of a sample spread evenly over the order of addresses.
-    fn choose_from_sample(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) -> Basis {
+    fn choose_from_sample(
+        &self,
+        table: &Table,
+        consumer: Pid,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> Basis {
         let (per_peer, least) = SAMPLE;
         let mut random = Random::new(ask.seed);
         let sample = self.peers.sample(ask, (per_peer * ask.k).max(least), &mut random);
         let addresses: Vec<_> = sample.iter().map(Record::address).collect();
         let mut pids = vec![None; sample.len()];
-        R::pids(ask.table.prefixes(), &addresses, &mut pids);
-        let cost = |pid| ask.table.cost(Some(ask.consumer), pid).unwrap_or(f64::INFINITY);
+        R::pids(table.prefixes(), &addresses, &mut pids);
+        let cost = |pid| table.cost(Some(consumer), pid).unwrap_or(f64::INFINITY);
         let judge =
             |(pid, record): (_, R)| (cost(pid), scrambled(record.bits() ^ ask.seed), record);
         let mut judged: Vec<_> = pids.into_iter().zip(sample).map(judge).collect();

@@ -4,9 +4,8 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use super::{Ask, Role};
-use crate::random::{Random, scrambled};
 use crate::record::Record;
-use crate::sorted::{CHUNK, Sorted};
+use crate::sorted::Sorted;
 
 /// The peers of a swarm.
 #[derive(Debug)]
@@ -34,8 +33,8 @@ pub(crate) struct Change<R> {
 
 /// A record and the minute in which it was seen; ordered and equal by record.
 #[derive(Clone, Copy, Debug)]
-struct Peer<R> {
-    record: R,
+pub(super) struct Peer<R> {
+    pub(super) record: R,
     seen: u16,
 }
 
@@ -101,62 +100,9 @@ impl<R: Record> Peers<R> {
     }
 
     /// Appends all peers for a requester.
-    pub(crate) fn everyone(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) {
+    pub(crate) fn everyone(&self, ask: &Ask<R>, out: &mut Vec<R>) {
         let all = self.lists_for(ask.role).flat_map(Sorted::chunks).flatten();
         out.extend(all.map(|peer| peer.record).filter(|record| *record != ask.requester));
-    }
-
-    /// About `most` peers for a requester, and at least so many if there are: runs of neighbours,
-    /// evenly apart.
-    pub(crate) fn sample(&self, ask: &Ask<'_, R>, most: usize, random: &mut Random) -> Vec<R> {
-        let mut sample = Vec::with_capacity(most + CHUNK);
-        let offered = self.offered(ask.role).max(1);
-        for list in self.lists_for(ask.role).filter(|list| list.len() > 0) {
-            // One more, for the requester may be met.
-            let share = ((most + 1) * list.len()).div_ceil(offered);
-            // Runs so long that all chunks together have enough, however uneven they are.
-            let run = (CHUNK * share).div_ceil(list.len()).clamp(RUN, CHUNK);
-            let enough = sample.len() + share;
-            for chunk in spread(list.chunks(), share.div_ceil(run), random) {
-                let run = run.min(chunk.len()).min(enough - sample.len());
-                let start = random.below(chunk.len() - run + 1);
-                sample.extend(chunk[start..start + run].iter().map(|peer| peer.record));
-                if sample.len() == enough {
-                    break;
-                }
-            }
-        }
-        sample.retain(|record| *record != ask.requester);
-        sample
-    }
-
-    /// Appends up to `ask.k` peers drawn at random from those not in `out`.
-    pub(crate) fn add_random(&self, ask: &Ask<'_, R>, out: &mut Vec<R>) {
-        let lists: Vec<_> = self.lists_for(ask.role).filter(|list| list.len() > 0).collect();
-        let offered = self.offered(ask.role);
-        let mut taken = Taken::new(out, ask.requester);
-        let enough = out.len().saturating_add(ask.k);
-        let mut random = Random::new(ask.seed);
-        if offered / 2 <= enough {
-            let all = lists.iter().copied().flat_map(Sorted::chunks).flatten();
-            let free = all.map(|peer| peer.record).filter(|record| taken.is_free(record, out));
-            let mut free: Vec<R> = free.collect();
-            let count = free.len();
-            for at in 0..ask.k.min(count) {
-                free.swap(at, at + random.below(count - at));
-            }
-            out.extend(free.into_iter().take(ask.k));
-            return;
-        }
-        // At least half of the peers are free, so this ends soon.
-        while out.len() < enough {
-            let first = random.below(offered) < lists[0].len();
-            let record = lists[usize::from(!first)].draw(&mut random).record;
-            if taken.is_free(&record, out) {
-                taken.mark(&record);
-                out.push(record);
-            }
-        }
     }
 
     /// The records behind one, at most `most`, of one chunk; and whether there are none.
@@ -226,61 +172,14 @@ impl<R: Record> Peers<R> {
     }
 
     /// The lists that are offered to a peer of this role.
-    fn lists_for(&self, role: Role) -> impl Iterator<Item = &Sorted<Peer<R>>> {
+    pub(super) fn lists_for(&self, role: Role) -> impl Iterator<Item = &Sorted<Peer<R>>> {
         let seeders = (role == Role::Leecher).then_some(&self.seeders);
         std::iter::once(&self.leechers).chain(seeders)
     }
 }
 
-/// The least length of a run in a sample: neighbours share memory lines.
-const RUN: usize = 16;
 /// Changes that are logged at least.
 const LOG: usize = 64;
-
-/// All chunks from a random one on, those about `count` apart first.
-fn spread<'c, T>(
-    chunks: &'c [Vec<T>],
-    count: usize,
-    random: &mut Random,
-) -> impl Iterator<Item = &'c Vec<T>> + use<'c, T> {
-    let first = random.below(chunks.len());
-    let stride = (chunks.len() / count).max(1);
-    (0..stride)
-        .flat_map(move |offset| (offset..chunks.len()).step_by(stride))
-        .map(move |at| &chunks[(first + at) % chunks.len()])
-}
-
-/// Which records are taken: a hint in bits, since comparing with each would cost more.
-struct Taken<R> {
-    bits: [u64; 64],
-    requester: R,
-}
-
-impl<R: Record> Taken<R> {
-    fn new(out: &[R], requester: R) -> Self {
-        let mut taken = Self { bits: [0; 64], requester };
-        for record in out {
-            taken.mark(record);
-        }
-        taken
-    }
-
-    fn mark(&mut self, record: &R) {
-        let (word, bit) = Self::place(record);
-        self.bits[word] |= bit;
-    }
-
-    fn is_free(&self, record: &R, out: &[R]) -> bool {
-        let (word, bit) = Self::place(record);
-        let may_be_taken = self.bits[word] & bit != 0;
-        *record != self.requester && !(may_be_taken && out.contains(record))
-    }
-
-    fn place(record: &R) -> (usize, u64) {
-        let [high, low, ..] = scrambled(record.bits()).to_be_bytes();
-        (usize::from(high % 64), 1 << (low % 64))
-    }
-}
 
 impl<R: Record> Default for Peers<R> {
     fn default() -> Self {

@@ -70,16 +70,16 @@ impl Twin {
     }
 }
 
-fn everyone(swarm: &Swarm<V4Record>, table: &Arc<Table>) -> BTreeSet<V4Record> {
+fn everyone(swarm: &Swarm<V4Record>) -> BTreeSet<V4Record> {
     let mut out = Vec::new();
-    swarm.random(&nobodys(table, usize::MAX / 4), &mut out);
+    swarm.random(&nobodys(usize::MAX / 4), &mut out);
     out.into_iter().collect()
 }
 
 /// The question of a leecher that is not in the swarm.
-fn nobodys(table: &Arc<Table>, k: usize) -> Ask<'_, V4Record> {
+fn nobodys(k: usize) -> Ask<V4Record> {
     let requester = record(255, 255, 1);
-    Ask { table, consumer: Pid::new(0), requester, role: Role::Leecher, k, seed: 1 }
+    Ask { requester, role: Role::Leecher, k, seed: 1 }
 }
 
 fn costs_of(table: &Table, consumer: u16, records: &[V4Record]) -> Vec<f64> {
@@ -95,7 +95,8 @@ fn costs_of(table: &Table, consumer: u16, records: &[V4Record]) -> Vec<f64> {
 fn check_choice(
     twin: &Twin,
     table: &Arc<Table>,
-    ask: &Ask<'_, V4Record>,
+    consumer: Pid,
+    ask: &Ask<V4Record>,
     chosen: &[V4Record],
     basis: Option<Basis>,
 ) -> Result<(), TestCaseError> {
@@ -105,7 +106,7 @@ fn check_choice(
     prop_assert!(distinct.iter().all(|record| offered.binary_search(record).is_ok()));
     prop_assert_eq!(chosen.len(), ask.k.min(offered.len()));
     if matches!(basis, Some(Basis::View | Basis::Everyone)) {
-        let consumer = u16::try_from(ask.consumer.index()).unwrap();
+        let consumer = u16::try_from(consumer.index()).unwrap();
         let mut best = costs_of(table, consumer, &offered);
         best.truncate(chosen.len());
         prop_assert_eq!(costs_of(table, consumer, chosen), best);
@@ -114,6 +115,9 @@ fn check_choice(
 }
 
 proptest! {
+    // Each case is a story of up to 250 acts.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever happened before, a choice has the k best of those that may be offered (or, from a
     /// sample, k of them), and random peers are k others.
     #[test]
@@ -146,7 +150,7 @@ proptest! {
                     let removed = swarm.expire(minute, minutes, budget);
                     prop_assert!(removed <= budget);
                     let ample = budget >= 2 * twin.0.len();
-                    let left = everyone(&swarm, &tables[0]);
+                    let left = everyone(&swarm);
                     let old = |seen: u16| minute.wrapping_sub(seen) > minutes;
                     let before = twin.0.len();
                     // Which of the old ones a small budget reaches is the swarm's affair.
@@ -161,13 +165,13 @@ proptest! {
                 Act::DropViews(minutes) => swarm.drop_views(minutes),
                 Act::Choose { map, consumer, requester, role, k, seed } => {
                     let consumer = Pid::new(consumer);
-                    let ask = Ask { table: &tables[map], consumer, requester, role, k, seed };
-                    let basis = swarm.choose(&ask, &mut out);
-                    check_choice(&twin, &tables[map], &ask, &out, Some(basis))?;
+                    let ask = Ask { requester, role, k, seed };
+                    let basis = swarm.choose(&tables[map], consumer, &ask, &mut out);
+                    check_choice(&twin, &tables[map], consumer, &ask, &out, Some(basis))?;
                     let half = Ask { k: k / 2, ..ask };
-                    swarm.choose(&half, &mut out);
+                    swarm.choose(&tables[map], consumer, &half, &mut out);
                     swarm.add_random(&Ask { k: k - out.len(), ..ask }, &mut out);
-                    check_choice(&twin, &tables[map], &ask, &out, None)?;
+                    check_choice(&twin, &tables[map], consumer, &ask, &out, None)?;
                 }
             }
             let role = |wanted| twin.0.values().filter(|(role, _)| *role == wanted).count();
@@ -200,8 +204,8 @@ fn ties_are_drawn_evenly() {
         let mut counts = BTreeMap::new();
         let mut out = Vec::new();
         for seed in 0..draws {
-            let ask = Ask { requester, k: 20, seed, ..nobodys(&table, 0) };
-            let basis = swarm.choose(&ask, &mut out);
+            let ask = Ask { requester, k: 20, seed, ..nobodys(0) };
+            let basis = swarm.choose(&table, Pid::new(0), &ask, &mut out);
             assert_eq!(basis, if view { Basis::View } else { Basis::Sample });
             for record in &out {
                 *counts.entry(*record).or_insert(0_u32) += 1;
@@ -220,8 +224,8 @@ fn a_seed_fixes_the_choice() {
     let (swarm, table) = tied(300);
     let choose = |seed| {
         let mut out = Vec::new();
-        swarm.choose(&Ask { seed, ..nobodys(&table, 20) }, &mut out);
-        swarm.add_random(&Ask { seed, ..nobodys(&table, 10) }, &mut out);
+        swarm.choose(&table, Pid::new(0), &Ask { seed, ..nobodys(20) }, &mut out);
+        swarm.add_random(&Ask { seed, ..nobodys(10) }, &mut out);
         out
     };
     assert_eq!(choose(7), choose(7));
@@ -247,9 +251,9 @@ fn ipv6_peers_are_chosen_by_cost() {
     }
     while swarm.build(&table, 7) != Built::Ready {}
     let mut out = Vec::new();
-    let (consumer, requester) = (Pid::new(0), peer(1, 0));
-    let ask = Ask { table: &table, consumer, requester, role: Role::Leecher, k: 60, seed: 1 };
-    assert_eq!(swarm.choose(&ask, &mut out), Basis::View);
+    let requester = peer(1, 0);
+    let ask = Ask { requester, role: Role::Leecher, k: 60, seed: 1 };
+    assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
     let far = |record: &&V6Record| record.address().segments()[2] == 1;
     assert_eq!((out.len(), out.iter().filter(far).count()), (60, 10));
     assert!(!out.contains(&requester));
@@ -279,7 +283,7 @@ fn threads_share_a_swarm() {
             let (mut out, mut seed) = (Vec::new(), 0);
             while !ended.load(Ordering::Relaxed) {
                 seed += 1;
-                swarm.choose(&Ask { seed, ..nobodys(&table, 50) }, &mut out);
+                swarm.choose(&table, Pid::new(0), &Ask { seed, ..nobodys(50) }, &mut out);
                 assert!(out.len() <= 50);
                 assert_eq!(out.iter().collect::<BTreeSet<_>>().len(), out.len());
             }
@@ -291,11 +295,10 @@ fn threads_share_a_swarm() {
         chooser.join().unwrap();
     });
     while swarm.build(&table, 64) != Built::Ready {}
-    let twin =
-        Twin(everyone(&swarm, &table).into_iter().map(|r| (r, (Role::Leecher, 0))).collect());
-    let ask = nobodys(&table, 500);
+    let twin = Twin(everyone(&swarm).into_iter().map(|r| (r, (Role::Leecher, 0))).collect());
+    let ask = nobodys(500);
     let mut out = Vec::new();
-    let basis = swarm.choose(&ask, &mut out);
+    let basis = swarm.choose(&table, Pid::new(0), &ask, &mut out);
     assert_eq!(basis, Basis::View);
-    check_choice(&twin, &table, &ask, &out, Some(basis)).unwrap();
+    check_choice(&twin, &table, Pid::new(0), &ask, &out, Some(basis)).unwrap();
 }

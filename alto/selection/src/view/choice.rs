@@ -12,8 +12,10 @@ use crate::{Pid, Table};
 /// First the nearest PIDs that have peers are gathered, then peers are copied. What one step of the
 /// gathering reads does not depend on the step before, so that cache misses overlap.
 pub(super) struct Choice<'a, R> {
+    table: &'a Table,
     groups: &'a Groups<R>,
-    ask: &'a Ask<'a, R>,
+    consumer: Pid,
+    ask: &'a Ask<R>,
     left: usize,
 }
 
@@ -36,12 +38,17 @@ const BLOCK: std::ops::RangeInclusive<usize> = 4..=64;
 const STEPS_PER_GROUP: usize = 24;
 
 impl<'a, R: Record> Choice<'a, R> {
-    pub(super) fn new(groups: &'a Groups<R>, ask: &'a Ask<'a, R>) -> Self {
-        Self { groups, ask, left: ask.k }
+    pub(super) fn new(
+        table: &'a Table,
+        groups: &'a Groups<R>,
+        consumer: Pid,
+        ask: &'a Ask<R>,
+    ) -> Self {
+        Self { table, groups, consumer, ask, left: ask.k }
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
-        let few = self.groups.count() * STEPS_PER_GROUP < self.ask.table.costs().pids();
+        let few = self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids();
         let hits = if few { self.all_sorted() } else { self.nearest() };
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
@@ -54,10 +61,9 @@ impl<'a, R: Record> Choice<'a, R> {
 
     /// All PIDs that have peers, best first: for swarms in few PIDs.
     fn all_sorted(&self) -> Vec<Hit> {
-        let table: &Table = self.ask.table;
         let cost = |code| {
             let pid = u32::try_from(code).ok().and_then(Pid::from_code);
-            table.cost(Some(self.ask.consumer), pid).unwrap_or(f64::INFINITY)
+            self.table.cost(Some(self.consumer), pid).unwrap_or(f64::INFINITY)
         };
         let codes = self.groups.codes(self.ask.role);
         let mut sorted: Vec<(f64, usize)> = codes.map(|code| (cost(code), code)).collect();
@@ -73,7 +79,7 @@ impl<'a, R: Record> Choice<'a, R> {
 
     /// The PIDs that have peers, best first, until whole classes have enough.
     fn nearest(&self) -> Vec<Hit> {
-        let order = self.ask.table.order(self.ask.consumer);
+        let order = self.table.order(self.consumer);
         let mut hits: Vec<Hit> = Vec::with_capacity(16);
         let (mut sum, mut class, mut block) = (0, 0, *BLOCK.start());
         let mut found = [(0, 0); *BLOCK.end()];
