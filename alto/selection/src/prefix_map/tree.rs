@@ -126,7 +126,12 @@ impl Node {
 
     #[inline]
     fn ends_before(&self, key: u64) -> usize {
-        self.0.iter().map(|end| usize::from(*end < key)).sum()
+        // Four steps without a branch: half the comparisons of counting one by one.
+        let ends = &self.0;
+        let mut place = usize::from(ends[3] < key) * 4;
+        place += usize::from(ends[place + 1] < key) * 2;
+        place += usize::from(ends[place] < key);
+        place + usize::from(ends[place] < key)
     }
 
     fn new(ends: &[u64]) -> Self {
