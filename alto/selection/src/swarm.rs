@@ -1,0 +1,267 @@
+//! The peers of one torrent and family, and the choice among them.
+
+mod draw;
+mod peers;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::random::{Random, scrambled};
+use crate::record::Record;
+use crate::view::View;
+use crate::{Pid, Table};
+pub(crate) use peers::{Change, Peers};
+
+/// What a peer still wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It downloads.
+    Leecher,
+    /// It has everything: it is not offered to its like.
+    Seeder,
+}
+
+/// The peers of one torrent and address family, shared by threads.
+///
+/// The peers themselves are in the order of their addresses and know no map. For each map in use
+/// there may be a view, which groups them by PID: from it the best k are chosen by visiting the
+/// nearest groups only. Views are made piece by piece ([`build`](Self::build)) and follow the
+/// swarm through a short log of its changes, so that adding a peer costs the same whatever the
+/// number of views; without a ready view the choice is made from a sample of fixed size.
+///
+/// One lock guards a swarm: choices share it, changes hold it for well under a microsecond. A
+/// tracker has many swarms, so its threads rarely meet at one.
+#[derive(Debug)]
+pub struct Swarm<R> {
+    inner: RwLock<Inner<R>>,
+    view_octets: usize,
+}
+
+#[derive(Debug)]
+struct Inner<R> {
+    peers: Peers<R>,
+    /// By the address of the table, which the view keeps alive.
+    views: BTreeMap<usize, View<R>>,
+}
+
+/// One question: which k peers for this one?
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<R> {
+    /// The peer that asks, which is never in the answer.
+    pub requester: R,
+    /// What it wants: seeders get no seeders.
+    pub role: Role,
+    /// How many peers at most.
+    pub k: usize,
+    /// Rotates peers of equal cost: give each request its own.
+    pub seed: u64,
+}
+
+/// From what a choice was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// There were no more peers than asked for.
+    Everyone,
+    /// A view: no better choice exists.
+    View,
+    /// A sample, the view not being ready: [`Swarm::build`] it.
+    Sample,
+}
+
+/// How far a view is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// It shows the swarm as it is.
+    Ready,
+    /// More calls are needed.
+    Partly,
+    /// It would take more than the swarm's views may; it was dropped.
+    NoRoom,
+}
+
+/// The changes that a choice may make up for itself, a few microseconds' worth.
+const CATCH_UP: usize = 256;
+/// Peers looked at without a view, per peer asked for, and at least.
+const SAMPLE: (usize, usize) = (4, 256);
+
+impl<R: Record> Swarm<R> {
+    /// No peers; `view_octets` bounds its views together.
+    pub fn new(view_octets: usize) -> Self {
+        let inner = Inner { peers: Peers::default(), views: BTreeMap::new() };
+        Self { inner: RwLock::new(inner), view_octets }
+    }
+
+    /// Adds a peer, or notes that it was seen again, maybe in another role, in this minute. Minutes
+    /// may wrap around.
+    pub fn add(&self, record: R, role: Role, minute: u16) {
+        self.write().peers.add(record, role, minute);
+    }
+
+    /// Removes a peer; whether it was there.
+    pub fn remove(&self, record: &R) -> bool {
+        self.write().peers.remove(record)
+    }
+
+    /// Removes peers not seen for more than `lifetime` minutes, looking at no more than `budget`;
+    /// the next call goes on from there. Gives how many were removed.
+    pub fn expire(&self, minute: u16, lifetime: u16, budget: usize) -> usize {
+        self.write().peers.expire(minute, lifetime, budget)
+    }
+
+    /// How many peers of a role there are.
+    pub fn count(&self, role: Role) -> usize {
+        self.read().peers.count(role)
+    }
+
+    /// Replaces `out` by the best peers for a consumer, which is in this PID of this table: as many
+    /// as asked for, if there are so many, and those whose cost is known first.
+    ///
+    /// Never waits for anything but short work of other threads on this swarm; it may make the
+    /// table's order for the consumer.
+    pub fn choose(
+        &self,
+        table: &Arc<Table>,
+        consumer: Pid,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> Basis {
+        out.clear();
+        let inner = self.read();
+        if inner.peers.offered(ask.role) <= ask.k {
+            inner.peers.everyone(ask, out);
+            return Basis::Everyone;
+        }
+        match inner.views.get(&key(table)) {
+            Some(view) if view.ready(&inner.peers) => inner.choose_from(view, consumer, ask, out),
+            Some(_) => {
+                drop(inner);
+                self.catch_up_and_choose(table, consumer, ask, out)
+            }
+            None => inner.choose_from_sample(table, consumer, ask, out),
+        }
+    }
+
+    /// Replaces `out` by peers drawn at random, as many as asked for, if there are so many.
+    pub fn random(&self, ask: &Ask<R>, out: &mut Vec<R>) {
+        out.clear();
+        self.add_random(ask, out);
+    }
+
+    /// Appends up to `ask.k` peers drawn at random from those not in `out`.
+    pub fn add_random(&self, ask: &Ask<R>, out: &mut Vec<R>) {
+        self.read().peers.add_random(ask, out);
+    }
+
+    /// Brings the view for a map forward by at most `budget` peers, starting it if there is none.
+    /// If views take more than they may, those used longest ago are dropped.
+    pub fn build(&self, table: &Arc<Table>, budget: usize) -> Built {
+        let inner = &mut *self.write();
+        inner.peers.keep_log(true);
+        let view = inner.views.entry(key(table));
+        let view = view.or_insert_with(|| View::new(table.clone(), &inner.peers));
+        view.touch(inner.peers.minute());
+        let ready = view.advance(&inner.peers, budget);
+        inner.make_room(self.view_octets, key(table));
+        match (inner.views.contains_key(&key(table)), ready) {
+            (false, _) => Built::NoRoom,
+            (true, true) => Built::Ready,
+            (true, false) => Built::Partly,
+        }
+    }
+
+    /// Drops the views not used for `minutes`: 0 drops all.
+    pub fn drop_views(&self, minutes: u16) {
+        let inner = &mut *self.write();
+        let now = inner.peers.minute();
+        inner.views.retain(|_, view| view.idle(now) < minutes);
+        inner.peers.keep_log(!inner.views.is_empty());
+    }
+
+    /// Memory its peers hold, in octets.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.read().peers.bytes()
+    }
+
+    /// Memory its views hold, in octets.
+    pub fn view_bytes(&self) -> usize {
+        self.read().views.values().map(View::bytes).sum()
+    }
+
+    fn catch_up_and_choose(
+        &self,
+        table: &Arc<Table>,
+        consumer: Pid,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> Basis {
+        let inner = &mut *self.write();
+        let view = inner.views.get_mut(&key(table));
+        if view.is_some_and(|view| view.advance(&inner.peers, CATCH_UP))
+            && let Some(view) = inner.views.get(&key(table))
+        {
+            return inner.choose_from(view, consumer, ask, out);
+        }
+        inner.choose_from_sample(table, consumer, ask, out)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner<R>> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner<R>> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: Record> Inner<R> {
+    fn choose_from(&self, view: &View<R>, consumer: Pid, ask: &Ask<R>, out: &mut Vec<R>) -> Basis {
+        view.touch(self.peers.minute());
+        view.choose(consumer, ask, out);
+        Basis::View
+    }
+
+    /// The best of a sample spread evenly over the order of addresses.
+    fn choose_from_sample(
+        &self,
+        table: &Table,
+        consumer: Pid,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> Basis {
+        let (per_peer, least) = SAMPLE;
+        let mut random = Random::new(ask.seed);
+        let sample = self.peers.sample(ask, (per_peer * ask.k).max(least), &mut random);
+        let addresses: Vec<_> = sample.iter().map(Record::address).collect();
+        let mut pids = vec![None; sample.len()];
+        R::pids(table.prefixes(), &addresses, &mut pids);
+        let cost = |pid| table.cost(Some(consumer), pid).unwrap_or(f64::INFINITY);
+        let judge =
+            |(pid, record): (_, R)| (cost(pid), scrambled(record.bits() ^ ask.seed), record);
+        let mut judged: Vec<_> = pids.into_iter().zip(sample).map(judge).collect();
+        judged.sort_unstable_by(|(one, draw, _), (other, other_draw, _)| {
+            one.total_cmp(other).then(draw.cmp(other_draw)) // equal costs: by lot
+        });
+        out.extend(judged.into_iter().take(ask.k).map(|(.., record)| record));
+        Basis::Sample
+    }
+
+    fn make_room(&mut self, most: usize, newest: usize) {
+        let mut octets: usize = self.views.values().map(View::bytes).sum();
+        let now = self.peers.minute();
+        while octets > most {
+            let others = self.views.iter().filter(|(key, _)| **key != newest);
+            let oldest = others.max_by_key(|(_, view)| view.idle(now)).map(|(key, _)| *key);
+            let Some(view) = self.views.remove(&oldest.unwrap_or(newest)) else { break };
+            octets -= view.bytes();
+        }
+        self.peers.keep_log(!self.views.is_empty());
+    }
+}
+
+/// A table's place in memory names it as long as its view keeps it.
+fn key(table: &Arc<Table>) -> usize {
+    Arc::as_ptr(table).addr()
+}
+
+#[cfg(test)]
+mod tests;

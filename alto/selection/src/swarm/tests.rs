@@ -1,0 +1,304 @@
+//! The slow twin of the swarm: a map of records, scanned for each choice.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Costs, Direction, PrefixMap, V4Record, V6Record};
+
+const PIDS: u16 = 6;
+
+/// Addresses 1.0.x.y: x is the PID's place, those from `PIDS` on are in no PID.
+///
+/// The map has `more` PIDs that hold no address, so that few of all PIDs have peers.
+fn table(costs: &[Option<u8>], more: usize) -> Arc<Table> {
+    let pids = || (0..PIDS).map(Pid::new);
+    let nets = (0..PIDS).map(|x| (format!("1.0.{x}.0/24").parse().unwrap(), Pid::new(x)));
+    let pairs = pids().flat_map(|source| pids().map(move |destination| (source, destination)));
+    let cells = pairs.zip(costs).filter_map(|((s, d), cost)| Some((s, d, f64::from((*cost)?))));
+    let costs = Costs::new(usize::from(PIDS) + more, cells, Direction::FromConsumer, 36).unwrap();
+    Arc::new(Table::new(PrefixMap::new(nets, 100).unwrap(), costs, 1_000))
+}
+
+fn record(x: u8, y: u8, port: u16) -> V4Record {
+    let [high, low] = port.to_be_bytes();
+    V4Record([1, 0, x, y, high, low])
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Add(V4Record, Role),
+    Fill(u8, u16),
+    Remove(V4Record),
+    Expire { minutes: u16, budget: usize },
+    Build { map: usize, budget: usize },
+    DropViews(u16),
+    Choose { map: usize, consumer: u16, requester: V4Record, role: Role, k: usize, seed: u64 },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let record = || (0..8_u8, 0..6_u8, 0..2_u16).prop_map(|(x, y, port)| record(x, y, port));
+    let role = || prop_oneof![Just(Role::Leecher), Just(Role::Seeder)];
+    prop_oneof![
+        8 => (record(), role()).prop_map(|(record, role)| Act::Add(record, role)),
+        1 => (0..8_u8, 0..400_u16).prop_map(|(x, count)| Act::Fill(x, count)),
+        4 => record().prop_map(Act::Remove),
+        1 => (0..4_u16, 0..900_usize).prop_map(|(minutes, budget)| Act::Expire { minutes, budget }),
+        3 => (0..2_usize, 0..500_usize).prop_map(|(map, budget)| Act::Build { map, budget }),
+        1 => (0..3_u16).prop_map(Act::DropViews),
+        6 => (0..2_usize, 0..PIDS, record(), role(), 0..120_usize, any::<u64>()).prop_map(
+            |(map, consumer, requester, role, k, seed)| {
+                Act::Choose { map, consumer, requester, role, k, seed }
+            }
+        ),
+    ]
+}
+
+/// The slow twin.
+#[derive(Default)]
+struct Twin(BTreeMap<V4Record, (Role, u16)>);
+
+impl Twin {
+    fn offered(&self, requester: V4Record, role: Role) -> Vec<V4Record> {
+        let fits = |(record, (own, _)): &(&V4Record, &(Role, u16))| {
+            **record != requester && (role == Role::Leecher || *own == Role::Leecher)
+        };
+        self.0.iter().filter(fits).map(|(record, _)| *record).collect()
+    }
+}
+
+fn everyone(swarm: &Swarm<V4Record>) -> BTreeSet<V4Record> {
+    let mut out = Vec::new();
+    swarm.random(&nobodys(usize::MAX / 4), &mut out);
+    out.into_iter().collect()
+}
+
+/// The question of a leecher that is not in the swarm.
+fn nobodys(k: usize) -> Ask<V4Record> {
+    let requester = record(255, 255, 1);
+    Ask { requester, role: Role::Leecher, k, seed: 1 }
+}
+
+fn costs_of(table: &Table, consumer: u16, records: &[V4Record]) -> Vec<f64> {
+    let cost = |record: &V4Record| {
+        let pid = table.prefixes().pid_v4(record.address());
+        table.cost(Some(Pid::new(consumer)), pid).unwrap_or(f64::INFINITY)
+    };
+    let mut costs: Vec<f64> = records.iter().map(cost).collect();
+    costs.sort_by(f64::total_cmp);
+    costs
+}
+
+fn check_choice(
+    twin: &Twin,
+    table: &Arc<Table>,
+    consumer: Pid,
+    ask: &Ask<V4Record>,
+    chosen: &[V4Record],
+    basis: Option<Basis>,
+) -> Result<(), TestCaseError> {
+    let offered = twin.offered(ask.requester, ask.role);
+    let distinct: BTreeSet<V4Record> = chosen.iter().copied().collect();
+    prop_assert_eq!(distinct.len(), chosen.len());
+    prop_assert!(distinct.iter().all(|record| offered.binary_search(record).is_ok()));
+    prop_assert_eq!(chosen.len(), ask.k.min(offered.len()));
+    if matches!(basis, Some(Basis::View | Basis::Everyone)) {
+        let consumer = u16::try_from(consumer.index()).unwrap();
+        let mut best = costs_of(table, consumer, &offered);
+        best.truncate(chosen.len());
+        prop_assert_eq!(costs_of(table, consumer, chosen), best);
+    }
+    Ok(())
+}
+
+proptest! {
+    // Each case is a story of up to 250 acts.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever happened before, a choice has the k best of those that may be offered (or, from a
+    /// sample, k of them), and random peers are k others.
+    #[test]
+    fn agrees_with_the_slow_twin(
+        costs in [vec(proptest::option::of(0..4_u8), 36), vec(proptest::option::of(0..4_u8), 36)],
+        acts in vec(act(), 0..250),
+        view_octets in prop_oneof![Just(1 << 20), 0..20_000_usize],
+    ) {
+        let [one, other] = costs;
+        let tables = [table(&one, 0), table(&other, 200)];
+        let swarm = Swarm::new(view_octets);
+        let mut twin = Twin::default();
+        let mut out = Vec::new();
+        for (at, act) in acts.into_iter().enumerate() {
+            let minute = 65_520_u16.wrapping_add(u16::try_from(at / 4).unwrap()); // wraps around
+            match act {
+                Act::Add(record, role) => {
+                    swarm.add(record, role, minute);
+                    twin.0.insert(record, (role, minute));
+                }
+                Act::Fill(x, count) => for port in 100..100 + count {
+                    let role = if port % 3 == 0 { Role::Seeder } else { Role::Leecher };
+                    swarm.add(record(x, 0, port), role, minute);
+                    twin.0.insert(record(x, 0, port), (role, minute));
+                },
+                Act::Remove(record) => {
+                    prop_assert_eq!(swarm.remove(&record), twin.0.remove(&record).is_some());
+                }
+                Act::Expire { minutes, budget } => {
+                    let removed = swarm.expire(minute, minutes, budget);
+                    prop_assert!(removed <= budget);
+                    let ample = budget >= 2 * twin.0.len();
+                    let left = everyone(&swarm);
+                    let old = |seen: u16| minute.wrapping_sub(seen) > minutes;
+                    let before = twin.0.len();
+                    // Which of the old ones a small budget reaches is the swarm's affair.
+                    twin.0.retain(|record, (_, seen)| !old(*seen) || left.contains(record));
+                    prop_assert_eq!(before - twin.0.len(), removed);
+                    prop_assert!(!ample || twin.0.values().all(|(_, seen)| !old(*seen)));
+                }
+                Act::Build { map, budget } => {
+                    swarm.build(&tables[map], budget);
+                    prop_assert!(swarm.view_bytes() <= view_octets);
+                }
+                Act::DropViews(minutes) => swarm.drop_views(minutes),
+                Act::Choose { map, consumer, requester, role, k, seed } => {
+                    let consumer = Pid::new(consumer);
+                    let ask = Ask { requester, role, k, seed };
+                    let basis = swarm.choose(&tables[map], consumer, &ask, &mut out);
+                    check_choice(&twin, &tables[map], consumer, &ask, &out, Some(basis))?;
+                    let half = Ask { k: k / 2, ..ask };
+                    swarm.choose(&tables[map], consumer, &half, &mut out);
+                    swarm.add_random(&Ask { k: k - out.len(), ..ask }, &mut out);
+                    check_choice(&twin, &tables[map], consumer, &ask, &out, None)?;
+                }
+            }
+            let role = |wanted| twin.0.values().filter(|(role, _)| *role == wanted).count();
+            prop_assert_eq!(swarm.count(Role::Leecher), role(Role::Leecher));
+            prop_assert_eq!(swarm.count(Role::Seeder), role(Role::Seeder));
+        }
+    }
+}
+
+/// A swarm of `count` leechers in PID 1, all at one cost, with a ready view.
+fn tied(count: u16) -> (Swarm<V4Record>, Arc<Table>) {
+    let (swarm, table) = (Swarm::new(1 << 20), table(&[Some(3); 36], 0));
+    for port in 0..count {
+        // In two PIDs of equal cost, one above the other.
+        swarm.add(record(u8::from(port % 3 == 0), 0, port), Role::Leecher, 0);
+    }
+    assert_eq!(swarm.build(&table, 10_000), Built::Ready);
+    (swarm, table)
+}
+
+/// Ties rotate: each of the peers of equal cost is as likely as any other, the requester never.
+#[test]
+fn ties_are_drawn_evenly() {
+    for (view, draws) in [(true, 8_000), (false, 8_000)] {
+        let (swarm, table) = tied(400);
+        if !view {
+            swarm.drop_views(0);
+        }
+        let requester = record(1, 0, 99);
+        let mut counts = BTreeMap::new();
+        let mut out = Vec::new();
+        for seed in 0..draws {
+            let ask = Ask { requester, k: 20, seed, ..nobodys(0) };
+            let basis = swarm.choose(&table, Pid::new(0), &ask, &mut out);
+            assert_eq!(basis, if view { Basis::View } else { Basis::Sample });
+            for record in &out {
+                *counts.entry(*record).or_insert(0_u32) += 1;
+            }
+        }
+        assert_eq!(counts.len(), 399);
+        assert!(!counts.contains_key(&requester));
+        // 401 expected of each, standard deviation 20: five of them at most.
+        assert!(counts.values().all(|count| (300..=502).contains(count)), "{view} {counts:?}");
+    }
+}
+
+/// The same question gets the same answer; another seed gets another.
+#[test]
+fn a_seed_fixes_the_choice() {
+    let (swarm, table) = tied(300);
+    let choose = |seed| {
+        let mut out = Vec::new();
+        swarm.choose(&table, Pid::new(0), &Ask { seed, ..nobodys(20) }, &mut out);
+        swarm.add_random(&Ask { seed, ..nobodys(10) }, &mut out);
+        out
+    };
+    assert_eq!(choose(7), choose(7));
+    assert_ne!(choose(7), choose(8));
+}
+
+/// IPv6 peers are chosen like IPv4 ones.
+#[test]
+fn ipv6_peers_are_chosen_by_cost() {
+    let nets = [("2001:db8:1::/48", 0), ("2001:db8:2::/48", 1)];
+    let nets = nets.map(|(net, pid)| (net.parse().unwrap(), Pid::new(pid)));
+    let cells = [(Pid::new(0), Pid::new(0), 9.0), (Pid::new(0), Pid::new(1), 1.0)];
+    let costs = Costs::new(2, cells, Direction::FromConsumer, 4).unwrap();
+    let table = Arc::new(Table::new(PrefixMap::new(nets, 2).unwrap(), costs, 1_000));
+    let peer = |net: u16, port| {
+        let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, net, 0, 0, 0, 0, 1);
+        V6Record::from(std::net::SocketAddrV6::new(address, port, 0, 0))
+    };
+    let swarm = Swarm::new(1 << 20);
+    for port in 0..50 {
+        swarm.add(peer(1, port), Role::Leecher, 0);
+        swarm.add(peer(2, port), Role::Seeder, 0);
+    }
+    while swarm.build(&table, 7) != Built::Ready {}
+    let mut out = Vec::new();
+    let requester = peer(1, 0);
+    let ask = Ask { requester, role: Role::Leecher, k: 60, seed: 1 };
+    assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
+    let far = |record: &&V6Record| record.address().segments()[2] == 1;
+    assert_eq!((out.len(), out.iter().filter(far).count()), (60, 10));
+    assert!(!out.contains(&requester));
+}
+
+/// Many threads on one swarm: every choice is whole, and in the end the view is right.
+#[test]
+fn threads_share_a_swarm() {
+    let costs: [Option<u8>; 36] = std::array::from_fn(|at| u8::try_from(at % 7).ok());
+    let (swarm, table) = (Swarm::new(1 << 20), table(&costs, 0));
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let change = |y: u8| {
+            let (swarm, table) = (&swarm, &table);
+            move || {
+                for port in 0..1_500_u16 {
+                    swarm.add(record(u8::try_from(port % 8).unwrap(), y, port), Role::Leecher, 0);
+                    if port % 3 == 0 {
+                        swarm.remove(&record(u8::try_from(port / 2 % 8).unwrap(), y, port / 2));
+                    }
+                    swarm.build(table, 16);
+                }
+            }
+        };
+        let changers = [scope.spawn(change(1)), scope.spawn(change(2))];
+        let chooser = scope.spawn(|| {
+            let (mut out, mut seed) = (Vec::new(), 0);
+            while !ended.load(Ordering::Relaxed) {
+                seed += 1;
+                swarm.choose(&table, Pid::new(0), &Ask { seed, ..nobodys(50) }, &mut out);
+                assert!(out.len() <= 50);
+                assert_eq!(out.iter().collect::<BTreeSet<_>>().len(), out.len());
+            }
+        });
+        for changer in changers {
+            changer.join().unwrap();
+        }
+        ended.store(true, Ordering::Relaxed);
+        chooser.join().unwrap();
+    });
+    while swarm.build(&table, 64) != Built::Ready {}
+    let twin = Twin(everyone(&swarm).into_iter().map(|r| (r, (Role::Leecher, 0))).collect());
+    let ask = nobodys(500);
+    let mut out = Vec::new();
+    let basis = swarm.choose(&table, Pid::new(0), &ask, &mut out);
+    assert_eq!(basis, Basis::View);
+    check_choice(&twin, &table, Pid::new(0), &ask, &out, Some(basis)).unwrap();
+}

@@ -1,0 +1,195 @@
+//! The best k of a view.
+
+use super::groups::{Group, Groups};
+use crate::random::Random;
+use crate::record::Record;
+use crate::swarm::Ask;
+use crate::table::Step;
+use crate::{Pid, Table};
+
+/// A choice under way.
+///
+/// First the nearest PIDs that have peers are gathered, then peers are copied. What one step of the
+/// gathering reads does not depend on the step before, so that cache misses overlap.
+pub(super) struct Choice<'a, R> {
+    table: &'a Table,
+    groups: &'a Groups<R>,
+    consumer: Pid,
+    ask: &'a Ask<R>,
+    left: usize,
+}
+
+/// A PID that has peers, by its code.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    code: usize,
+    /// Its peers, the requester not counted.
+    size: usize,
+    /// Whether the requester is among them. Looking for it in the few groups visited costs less
+    /// than looking up its PID.
+    has_requester: bool,
+    /// Equal for PIDs of equal cost.
+    class: usize,
+}
+
+/// Steps of an order looked at together: few at first, for often a few PIDs are enough.
+const BLOCK: std::ops::RangeInclusive<usize> = 4..=64;
+/// So many steps of an order cost as much as a look at a group without it.
+const STEPS_PER_GROUP: usize = 24;
+
+impl<'a, R: Record> Choice<'a, R> {
+    pub(super) fn new(
+        table: &'a Table,
+        groups: &'a Groups<R>,
+        consumer: Pid,
+        ask: &'a Ask<R>,
+    ) -> Self {
+        Self { table, groups, consumer, ask, left: ask.k }
+    }
+
+    pub(super) fn run(mut self, out: &mut Vec<R>) {
+        let few = self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids();
+        let hits = if few { self.all_sorted() } else { self.nearest() };
+        let mut random = Random::new(self.ask.seed);
+        for class in hits.chunk_by(|one, next| one.class == next.class) {
+            self.take(class, &mut random, out);
+            if self.left == 0 {
+                break;
+            }
+        }
+    }
+
+    /// All PIDs that have peers, best first: for swarms in few PIDs.
+    fn all_sorted(&self) -> Vec<Hit> {
+        let cost = |code| {
+            let pid = u32::try_from(code).ok().and_then(Pid::from_code);
+            self.table.cost(Some(self.consumer), pid).unwrap_or(f64::INFINITY)
+        };
+        let codes = self.groups.codes(self.ask.role);
+        let mut sorted: Vec<(f64, usize)> = codes.map(|code| (cost(code), code)).collect();
+        sorted.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
+        let mut class = 0;
+        let mut last = None;
+        let hit = |(cost, code)| {
+            class += usize::from(last.replace(cost) != Some(cost));
+            self.hit(code, class)
+        };
+        sorted.into_iter().map(hit).collect()
+    }
+
+    /// The PIDs that have peers, best first, until whole classes have enough.
+    fn nearest(&self) -> Vec<Hit> {
+        let order = self.table.order(self.consumer);
+        let mut hits: Vec<Hit> = Vec::with_capacity(16);
+        let (mut sum, mut class, mut block) = (0, 0, *BLOCK.start());
+        let mut found = [(0, 0); *BLOCK.end()];
+        let mut rest = order.steps();
+        while !rest.is_empty() {
+            let (steps, behind) = rest.split_at(block.min(rest.len()));
+            for &(code, class) in self.occupied(steps, &mut class, &mut found) {
+                if sum >= self.ask.k && hits.last().is_some_and(|last| last.class != class) {
+                    return hits;
+                }
+                let hit = self.hit(code, class);
+                sum += hit.size;
+                hits.push(hit);
+            }
+            (rest, block) = (behind, (block * 2).min(*BLOCK.end()));
+        }
+        hits
+    }
+
+    /// The codes among these steps that have peers, each with its class, counted on from `class`.
+    fn occupied<'f>(
+        &self,
+        steps: &[Step],
+        class: &mut usize,
+        found: &'f mut [(usize, usize); *BLOCK.end()],
+    ) -> &'f [(usize, usize)] {
+        let mut count = 0;
+        for step in steps {
+            *class += usize::from(!step.ties());
+            // No branch: whether a PID has peers can't be foretold.
+            found[count] = (step.code(), *class);
+            count += usize::from(self.groups.has(step.code(), self.ask.role));
+        }
+        &found[..count]
+    }
+
+    fn hit(&self, code: usize, class: usize) -> Hit {
+        let (mut size, mut has_requester) = (0, false);
+        for group in self.groups.of(code, self.ask.role) {
+            let is_here = group.contains(&self.ask.requester);
+            size += group.len() - usize::from(is_here);
+            has_requester |= is_here;
+        }
+        Hit { code, size, has_requester, class }
+    }
+
+    /// Takes all of a class of equal costs, or as many as are wanted from a random place on.
+    fn take(&mut self, class: &[Hit], random: &mut Random, out: &mut Vec<R>) {
+        let size: usize = class.iter().map(|hit| hit.size).sum();
+        if size > self.left {
+            // The class is a ring: each member is as likely as any other.
+            self.copy(class, random.below(size), out);
+        }
+        self.copy(class, 0, out);
+    }
+
+    /// Copies what is left to take from the class, the first `skip` records passed over.
+    fn copy(&mut self, class: &[Hit], mut skip: usize, out: &mut Vec<R>) {
+        for hit in class {
+            if skip >= hit.size {
+                skip -= hit.size;
+                continue;
+            }
+            for group in self.groups.of(hit.code, self.ask.role) {
+                match group {
+                    // Most groups, and not worth the loops below.
+                    Group::One(record) if skip == 0 && self.left > 0 => {
+                        if *record != self.ask.requester {
+                            out.push(*record);
+                            self.left -= 1;
+                        }
+                    }
+                    _ => skip = self.copy_group(group, hit.has_requester, skip, out),
+                }
+            }
+            if self.left == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Copies what is left to take from a group; gives what is left to pass over.
+    fn copy_group(
+        &mut self,
+        group: &Group<R>,
+        has_requester: bool,
+        mut skip: usize,
+        out: &mut Vec<R>,
+    ) -> usize {
+        for piece in group.pieces() {
+            for piece in without(piece, &self.ask.requester, has_requester) {
+                let passed = skip.min(piece.len());
+                skip -= passed;
+                let taken = self.left.min(piece.len() - passed);
+                out.extend_from_slice(&piece[passed..passed + taken]);
+                self.left -= taken;
+            }
+            if self.left == 0 {
+                break;
+            }
+        }
+        skip
+    }
+}
+
+/// A piece in two, one record left out if it is there.
+#[inline]
+fn without<'p, R: Record>(piece: &'p [R], record: &R, may_be: bool) -> [&'p [R]; 2] {
+    match may_be.then(|| piece.binary_search(record)) {
+        Some(Ok(place)) => [&piece[..place], &piece[place + 1..]],
+        _ => [piece, &[]],
+    }
+}
