@@ -56,7 +56,12 @@ fn discover(vector: &Vector, queries: &mut Vec<String>) -> Result<Answer, Error>
     };
     let result = walk.outcome();
     let steps = trace(&result);
-    queries.extend(steps.iter().flat_map(|t| t.steps()).map(|step| step.subject.to_string()));
+    queries.extend(
+        steps
+            .iter()
+            .flat_map(alto_discovery_core::Trace::steps)
+            .map(|step| step.subject.to_string()),
+    );
     result
 }
 
