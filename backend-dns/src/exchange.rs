@@ -1,4 +1,4 @@
-//! One question to one resolver, over UDP and where needed TCP.
+//! One question to one resolver: over UDP and where needed TCP, or over TLS.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,14 +9,21 @@ use hickory_net::NetError;
 use hickory_net::tcp::TcpClientStream;
 use hickory_net::udp::UdpClientStream;
 use hickory_net::xfer::{DnsHandle, DnsRequestSender, FirstAnswer};
+use hickory_proto::ProtoError;
 use hickory_proto::op::{DnsRequest, DnsRequestOptions, Message, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RecordType};
 use tokio::time::{Instant, timeout_at};
 
 use crate::sockets::Sockets;
+use crate::transport::Link;
 
 /// The largest UDP reply we ask for, in octets: fits any path without fragments (RFC 9715 §3.2).
 const UDP_PAYLOAD: u16 = 1_232;
+/// Over TLS, questions are padded to a multiple of this, in octets, so that their length does not
+/// tell which name is asked for (RFC 8467 §4.1).
+const PADDED_TO: usize = 128;
+const PADDING: u16 = 12;
 
 /// What is asked.
 #[derive(Clone, Copy)]
@@ -25,6 +32,15 @@ pub(crate) struct Question<'n> {
     pub(crate) kind: RecordType,
     /// Whether the resolver is to leave validation to us (RFC 4035 §3.2.2).
     pub(crate) unchecked: bool,
+}
+
+/// How a resolver is asked.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Over UDP and TCP.
+    Plain(SocketAddr),
+    /// Over TLS.
+    Tls(Link),
 }
 
 /// Asks, whichever way it takes, until a moment.
@@ -56,9 +72,35 @@ impl Exchange {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// The reply: over UDP; without EDNS if the server chokes on that; over TCP if the reply is cut
-    /// short or the server does not keep the case of our question.
+    /// The reply.
     pub(crate) async fn ask(
+        &self,
+        way: &Way,
+        question: Question<'_>,
+        until: Instant,
+    ) -> Result<Message, Fault> {
+        match way {
+            Way::Plain(server) => self.in_the_clear(*server, question, until).await,
+            Way::Tls(link) => self.over_tls(link, question, until).await,
+        }
+    }
+
+    async fn over_tls(
+        &self,
+        link: &Link,
+        question: Question<'_>,
+        until: Instant,
+    ) -> Result<Message, Fault> {
+        let octets = padded(&request(question, Edns::Yes, Case::Plain))
+            .map_err(|error| Fault::Local(error.to_string()))?;
+        let reply = link.exchange(&octets, until, &self.sent).await?;
+        let message = Message::from_vec(&reply).map_err(NetError::from)?;
+        Ok(answers(question, message)?)
+    }
+
+    /// The reply over UDP; without EDNS if the server chokes on that; over TCP if the reply is cut
+    /// short or the server does not keep the case of our question.
+    async fn in_the_clear(
         &self,
         server: SocketAddr,
         question: Question<'_>,
@@ -147,6 +189,17 @@ fn request(question: Question<'_>, edns: Edns, case: Case) -> DnsRequest {
     request
 }
 
+/// RFC 7830: an option of zeros.
+fn padded(request: &Message) -> Result<Vec<u8>, ProtoError> {
+    let mut message = request.clone();
+    let bare = message.to_vec()?.len() + 4; // the option's own code and length
+    if let Some(edns) = &mut message.edns {
+        let zeros = vec![0; bare.next_multiple_of(PADDED_TO) - bare];
+        edns.options_mut().insert(EdnsOption::Unknown(PADDING, zeros));
+    }
+    message.to_vec()
+}
+
 /// A reply to another question is none.
 fn answers(question: Question<'_>, message: Message) -> Result<Message, NetError> {
     let same = |asked: &Query| asked.name == *question.name && asked.query_type == question.kind;
@@ -182,5 +235,11 @@ impl From<NetError> for Fault {
             },
             _ => Self::Unreadable(format!("the reply is unreadable: {error}")),
         }
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        NetError::from(error).into()
     }
 }

@@ -11,11 +11,13 @@ use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::Instant;
 
+use crate::address::ResolverAddress;
 use crate::breaker::Breaker;
 use crate::config::{DnsConfig, TIMEOUT};
-use crate::exchange::{Exchange, Fault, Question};
+use crate::exchange::{Exchange, Fault, Question, Way};
 use crate::fact::Failure;
 use crate::reply;
+use crate::transport::{Link, Trust};
 use crate::upstream::{Reply, Standing, Upstream};
 use crate::walk::DnssecMode;
 
@@ -34,7 +36,8 @@ pub(crate) struct Resolvers {
 
 #[derive(Debug)]
 struct Server {
-    address: SocketAddr,
+    address: ResolverAddress,
+    way: Way,
     breaker: Mutex<Breaker>,
 }
 
@@ -45,7 +48,7 @@ impl Resolvers {
             [] => system_resolvers()?,
             named => named.to_vec(),
         };
-        let servers: Vec<_> = addresses.into_iter().map(Server::new).collect();
+        let servers = servers(addresses, config)?;
         let resolvers = Self {
             servers,
             exchange: Exchange::new(),
@@ -53,17 +56,16 @@ impl Resolvers {
             dnssec: config.dnssec,
             recoveries: AtomicU64::new(0),
         };
-        if config.dnssec == DnssecMode::Require && !resolvers.are_near() {
+        if config.dnssec == DnssecMode::Require && !resolvers.are_authentic() {
             let message = "dns.dnssec: `require` needs a validating resolver whose word can be believed: \
-                           wanted: dns.resolver on this machine (127.0.0.1 or ::1)";
+                           wanted: dns.resolver on this machine (127.0.0.1 or ::1) or over TLS (tls://IP#NAME)";
             return Err(Error::config("dns.dnssec", message));
         }
         Ok(resolvers)
     }
 
-    /// On the way from another machine anybody may set the AD bit (RFC 6840 §5.7).
-    fn are_near(&self) -> bool {
-        self.servers.iter().all(|server| server.address.ip().to_canonical().is_loopback())
+    fn are_authentic(&self) -> bool {
+        self.servers.iter().all(|server| server.address.is_authentic())
     }
 
     async fn resolve(&self, name: &str, patience: Duration) -> Result<Reply, Failure> {
@@ -109,14 +111,14 @@ impl Resolvers {
                 return Err(Failure::Bogus("there is an answer, but it is not authentic".into()));
             }
         }
-        let believed = self.dnssec != DnssecMode::Off && self.are_near();
+        let believed = self.dnssec != DnssecMode::Off && self.are_authentic();
         reply::read(&message, question.name, believed)
     }
 
     /// Whether there is an answer as long as nobody checks it (spec 12).
     async fn has_data(&self, server: &Server, question: Question<'_>, until: Instant) -> bool {
         let unchecked = Question { unchecked: true, ..question };
-        let reply = self.exchange.ask(server.address, unchecked, until).await;
+        let reply = self.exchange.ask(&server.way, unchecked, until).await;
         reply.is_ok_and(|message| {
             let code = message.metadata.response_code;
             matches!(code, ResponseCode::NoError | ResponseCode::NXDomain)
@@ -139,7 +141,7 @@ impl Resolvers {
             let sentence = format!("the resolver {} cannot be reached", server.address);
             return Err(Failure::Unreachable(sentence.into()));
         }
-        let reply = self.exchange.ask(server.address, question, until).await;
+        let reply = self.exchange.ask(&server.way, question, until).await;
         self.note(server, &reply);
         reply.map_err(|fault| failure(server, fault))
     }
@@ -147,8 +149,8 @@ impl Resolvers {
     /// The simplest question, so that a slow zone says nothing about the resolver.
     async fn is_back(&self, server: &Server, until: Instant) -> bool {
         let question = Question { name: &Name::root(), kind: RecordType::NS, unchecked: false };
-        let until = until.min(Instant::now() + PROBE_TIME);
-        let reply = self.exchange.ask(server.address, question, until).await;
+        let until = until.min(Instant::now() + server.probe_time());
+        let reply = self.exchange.ask(&server.way, question, until).await;
         self.note(server, &reply);
         reply.is_ok()
     }
@@ -197,9 +199,33 @@ impl Upstream for Resolvers {
     }
 }
 
+/// Authorities are read only if a server is to be asked over TLS.
+fn servers(addresses: Vec<ResolverAddress>, config: &DnsConfig) -> Result<Vec<Server>, Error> {
+    let mut trust: Option<Trust> = None;
+    let mut servers = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let way = match &address {
+            ResolverAddress::Plain(socket) => Way::Plain(*socket),
+            ResolverAddress::Tls { address, name } => {
+                let known = match &trust {
+                    Some(trust) => trust.clone(),
+                    None => trust.insert(Trust::new(config.ca_file.as_deref())?).clone(),
+                };
+                Way::Tls(Link::new(*address, name, known)?)
+            }
+        };
+        servers.push(Server { address, way, breaker: Mutex::default() });
+    }
+    Ok(servers)
+}
+
 impl Server {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, breaker: Mutex::default() }
+    /// Over TLS two round trips come before the question.
+    fn probe_time(&self) -> Duration {
+        match self.way {
+            Way::Plain(_) => PROBE_TIME,
+            Way::Tls(_) => PROBE_TIME * 3,
+        }
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -214,7 +240,7 @@ fn serves_us(message: &Message) -> bool {
 }
 
 fn failure(server: &Server, fault: Fault) -> Failure {
-    let address = server.address;
+    let address = &server.address;
     match fault {
         Fault::Silent => Failure::Timeout,
         Fault::Refused(error) => Failure::Unreachable(
@@ -229,12 +255,12 @@ fn failure(server: &Server, fault: Fault) -> Failure {
 
 /// What the system is configured to ask. Search lists and options are not looked at: we ask for
 /// absolute names only, within times of our own.
-fn system_resolvers() -> Result<Vec<SocketAddr>, Error> {
+fn system_resolvers() -> Result<Vec<ResolverAddress>, Error> {
     let (system, _) = read_system_conf().map_err(|error| {
         let message =
             format!("dns.resolver: the system names no resolver ({error}); wanted: IP[:PORT]");
         Error::config("dns.resolver", message)
     })?;
     let servers = system.name_servers().iter().map(|server| SocketAddr::new(server.ip, 53));
-    Ok(servers.collect())
+    Ok(servers.map(ResolverAddress::from).collect())
 }

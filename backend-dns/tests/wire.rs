@@ -24,7 +24,7 @@ const ALL4: [&str; 4] = [R32, R24, "51.198.in-addr.arpa.", "198.in-addr.arpa."];
 const A: &str = "https://a.example/ird";
 
 fn config(resolvers: &[SocketAddr]) -> DnsConfig {
-    let resolver = resolvers.to_vec();
+    let resolver = resolvers.iter().copied().map(Into::into).collect();
     DnsConfig { resolver, zone_qps: 10_000, total_qps: 10_000, ..DnsConfig::default() }
 }
 
