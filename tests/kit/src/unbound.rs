@@ -16,6 +16,31 @@ const TEST_ZONES: [&str; 5] = [
 /// Starts Unbound as a resolver that takes everything from the authority of the root at this
 /// address. It validates nothing.
 pub fn launch(authority: SocketAddr) -> Daemon {
+    launch_with(authority, |_| String::new())
+}
+
+/// The same with its TCP port for TLS alone (`tls-port`), showing this certificate with this key,
+/// both in PEM.
+pub fn launch_tls(authority: SocketAddr, certificate: &str, key: &str) -> Daemon {
+    let folder = tempfile::Builder::new().prefix("alto-testkit-").tempdir();
+    let folder = folder.expect("a temporary folder");
+    let files = ["certificate", "key"].map(|name| folder.path().join(name));
+    for (file, text) in files.iter().zip([certificate, key]) {
+        std::fs::write(file, text).expect("a file in the temporary folder");
+    }
+    launch_with(authority, move |port| {
+        let [certificate, key] = files.each_ref().map(|file| folder.path().join(file));
+        let (certificate, key) = (certificate.display(), key.display());
+        format!(
+            "  tls-port: {port}\n  tls-service-pem: \"{certificate}\"\n  tls-service-key: \"{key}\"\n"
+        )
+    })
+}
+
+fn launch_with(
+    authority: SocketAddr,
+    extra: impl Fn(u16) -> String + Send + Sync + 'static,
+) -> Daemon {
     let local = TEST_ZONES.map(|zone| format!("  local-zone: \"{zone}\" nodefault\n")).concat();
     let upstream = format!("{}@{}", authority.ip(), authority.port());
     let recipe = Recipe {
@@ -24,6 +49,7 @@ pub fn launch(authority: SocketAddr) -> Daemon {
         arguments: &["-d", "-c"],
         configuration: Box::new(move |folder, address| {
             let (ip, port, folder) = (address.ip(), address.port(), folder.display());
+            let extra = extra(port);
             format!(
                 r#"server:
   directory: "{folder}"
@@ -39,7 +65,7 @@ pub fn launch(authority: SocketAddr) -> Daemon {
   do-ip6: no
   do-not-query-localhost: no
   module-config: "iterator"
-{local}remote-control:
+{local}{extra}remote-control:
   control-enable: no
 stub-zone:
   name: "."
