@@ -168,6 +168,10 @@ pub fn parse_uri(text: &str) -> Result<Url, UriFault> {
         url::ParseError::EmptyHost => UriFault::NoHost,
         other => UriFault::Syntax(other.to_string().into()),
     })?;
+    // It decodes the host, whose characters are judged again.
+    if check_characters(uri.as_str().as_bytes()).is_err() {
+        return Err(UriFault::Syntax("its host has characters that no host has".into()));
+    }
     if uri.fragment().is_some() {
         return Err(UriFault::Fragment);
     }
@@ -451,6 +455,16 @@ mod tests {
     }
 
     /// Spec 11: 443 and 1024 and above; http by permission only.
+    /// RFC 3986 §3.2.2: what a host's percent-encodings hide is judged as well, so that what was
+    /// read and written can be read again. Found by fuzzing.
+    #[test]
+    fn a_host_hides_no_characters() {
+        for uri in ["http://%22a.example/", "https://a%60.example/", "https://%7Ba%7D.example/"] {
+            assert!(matches!(parse_uri(uri), Err(UriFault::Syntax(_))), "{uri}");
+        }
+        assert_eq!(parse_uri("https://%61.example/").unwrap().as_str(), "https://a.example/");
+    }
+
     #[test]
     fn ports_and_schemes() {
         let strict = Policy::default();
