@@ -2,12 +2,12 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny bench demo
+.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
 
 # What the tests need from Debian: name servers to test against.
 PACKAGES := nsd knot bind9 unbound
 
-check: packages fmt clippy test features doc deny
+check: packages fmt clippy test features doc deny fuzz
 	@echo "check: everything passed"
 
 # Installs what is missing and says so; fails if it can't.
@@ -32,6 +32,11 @@ doc:
 
 deny:
 	scripts/deny
+
+# The committed inputs again, then each fuzz target for SECONDS.
+SECONDS := 10
+fuzz:
+	scripts/fuzz $(SECONDS)
 
 # Ratios against named baselines, in one run.
 bench:
