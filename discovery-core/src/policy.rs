@@ -149,15 +149,17 @@ impl std::error::Error for Refusal {}
 /// If it is too long, has characters or percent-encodings that RFC 3986 does not know, user
 /// information, a fragment, port 0, or (for schemes that name a host) no host.
 pub fn parse_uri(text: &str) -> Result<Url, UriFault> {
+    const NAME_HOSTS: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
     if text.len() > MAX_URI_OCTETS {
         return Err(UriFault::TooLong);
     }
     check_characters(text.as_bytes())?;
-    // The `url` crate forgives `https:host` and `https:///host`; RFC 3986 does not mean a host there.
+    // For these the `url` crate forgives `https:host` and `https:///host`; RFC 3986 does not mean a
+    // host there.
     let (scheme, rest) = text.split_once(':').ok_or(UriFault::NotAbsolute)?;
     let authority =
         rest.strip_prefix("//").map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
-    let names_host = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let names_host = NAME_HOSTS.iter().any(|known| scheme.eq_ignore_ascii_case(known));
     match authority {
         Some("") | None if names_host => return Err(UriFault::NoHost),
         Some(authority) if authority.contains('@') => return Err(UriFault::UserInformation),
@@ -463,6 +465,18 @@ mod tests {
             assert!(matches!(parse_uri(uri), Err(UriFault::Syntax(_))), "{uri}");
         }
         assert_eq!(parse_uri("https://%61.example/").unwrap().as_str(), "https://a.example/");
+    }
+
+    /// RFC 3986 §3: without `//` there is no host and no user information, whatever the scheme.
+    /// Found by fuzzing.
+    #[test]
+    fn no_scheme_has_its_slashes_forgiven() {
+        for scheme in ["http", "https", "ws", "WSS", "ftp"] {
+            for rest in ["user=@a.example", "a.example", "/a.example", "///a.example"] {
+                let uri = format!("{scheme}:{rest}");
+                assert_eq!(parse_uri(&uri), Err(UriFault::NoHost), "{uri}");
+            }
+        }
     }
 
     #[test]
