@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alto_discovery_core::{Backend, BackendConfig, Error, Policy};
+use alto_discovery_core::{Backend, Error, Policy};
 
 registry! {
     "dns" => dns: alto_backend_dns::DnsConfig,
@@ -43,11 +43,11 @@ macro_rules! registry {
         pub(crate) const ENTRIES: &[Entry] = &[$(
             #[cfg(feature = $feature)]
             Entry {
-                name: <$config>::NAME,
-                keys: <$config>::KEYS,
-                set: |backends, key, value| backends.$name.set(key, value),
-                get: |backends, key| backends.$name.get(key),
-                build: |backends, policy| backends.$name.build(policy),
+                name: <$config as $crate::BackendConfig>::NAME,
+                keys: <$config as $crate::BackendConfig>::KEYS,
+                set: |backends, key, value| $crate::BackendConfig::set(&mut backends.$name, key, value),
+                get: |backends, key| $crate::BackendConfig::get(&backends.$name, key),
+                build: |backends, policy| $crate::BackendConfig::build(&backends.$name, policy),
             },
         )*];
     };
