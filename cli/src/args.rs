@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Discover(DiscoverOptions),
     /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
     Demo(DemoOptions),
+    /// Serve ALTO (RFC 7285) from CSV files, which may change meanwhile, until interrupted.
+    Serve(crate::serve::ServeOptions),
     /// Print the completions for a shell.
     Completions {
         /// The shell.

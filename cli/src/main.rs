@@ -7,6 +7,7 @@ mod discover;
 mod input;
 mod paperwork;
 mod report;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Discover(options) => discover::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
         Command::Man { command } => paperwork::man(command.as_deref()),
     };

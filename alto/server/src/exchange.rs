@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
     IF_NONE_MATCH,
@@ -66,11 +66,13 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 async fn read(body: Incoming) -> Result<Bytes, Box<Answer>> {
     let broken = |status, sentence: &str| Err(Box::new(Answer::broken(status, sentence)));
+    let too_large = || broken(413, &format!("a body of more than {MOST_OCTETS} octets"));
+    if body.size_hint().lower() > MOST_OCTETS as u64 {
+        return too_large(); // by its own announcement
+    }
     match timeout(BODY_TIME, Limited::new(body, MOST_OCTETS).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(fault)) if fault.is::<LengthLimitError>() => {
-            broken(413, &format!("a body of more than {MOST_OCTETS} octets"))
-        }
+        Ok(Err(fault)) if fault.is::<LengthLimitError>() => too_large(),
         Ok(Err(_)) => broken(400, "the body ended early"),
         Err(_) => broken(408, "the body did not come in time"),
     }

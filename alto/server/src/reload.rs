@@ -48,6 +48,9 @@ pub(crate) async fn follow(
     mut seen: Stamps,
     state: watch::Sender<Arc<State>>,
 ) {
+    if seen.is_empty() {
+        std::future::pending::<()>().await; // nothing can change
+    }
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
