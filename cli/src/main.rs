@@ -8,6 +8,7 @@ mod input;
 mod paperwork;
 mod report;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,7 +31,8 @@ fn main() -> ExitCode {
             Status::Found.into()
         }
         Err(failure) => {
-            eprintln!("alto: {failure}");
+            // If nobody can hear it, the exit status still tells.
+            let _ = writeln!(std::io::stderr(), "alto: {failure}");
             Status::Usage.into()
         }
     }
