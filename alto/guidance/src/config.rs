@@ -113,7 +113,7 @@ fn chosen<T: Copy>(key: &str, text: &str, choices: &[(&str, T)]) -> Result<T, Er
     })
 }
 
-fn word<T: PartialEq>(value: T, choices: &[(&str, T)]) -> String {
+fn word<T: Copy + PartialEq>(value: T, choices: &[(&str, T)]) -> String {
     let found = choices.iter().find(|(_, choice)| *choice == value);
     found.map_or_else(String::new, |(word, _)| (*word).to_owned())
 }

@@ -15,7 +15,7 @@ pub struct Error {
     /// The URI at which it ended: the server's, or one that it led to.
     pub uri: Url,
     /// What happened there.
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 /// What happened.
@@ -75,12 +75,12 @@ pub enum Fault {
 
 impl Error {
     pub(crate) fn new(uri: &Url, fault: impl Into<Fault>) -> Self {
-        Self { uri: uri.clone(), fault: fault.into() }
+        Self { uri: uri.clone(), fault: Box::new(fault.into()) }
     }
 
     /// A short stable code for output, logs and tests.
     pub fn code(&self) -> &'static str {
-        match &self.fault {
+        match &*self.fault {
             Fault::Fetch(fault) => fault.code(),
             Fault::Message(fault) => fault.code(),
             Fault::ErrorBody(_) => "error-body",
@@ -100,7 +100,7 @@ impl Error {
 
     /// Whether we refused what came or where it led; otherwise a later try may succeed.
     pub fn is_refusal(&self) -> bool {
-        match &self.fault {
+        match &*self.fault {
             Fault::Fetch(alto_fetch::Fault::Status(reply)) => reply.status < 500,
             Fault::Fetch(fault) => fault.is_refusal(),
             Fault::BrokenOff => false,
@@ -110,7 +110,7 @@ impl Error {
 
     /// When asking again may help, if the server said so.
     pub fn retry_after(&self) -> Option<Duration> {
-        match &self.fault {
+        match &*self.fault {
             Fault::Fetch(alto_fetch::Fault::Status(reply)) => reply.retry_after,
             _ => None,
         }
@@ -119,7 +119,7 @@ impl Error {
     /// Whether the fault lies with us and says nothing of the server.
     pub(crate) fn is_ours(&self) -> bool {
         matches!(
-            self.fault,
+            *self.fault,
             Fault::Fetch(alto_fetch::Fault::Busy) | Fault::BrokenOff | Fault::NotSpokenFor
         )
     }
@@ -185,7 +185,7 @@ fn error_body(reply: &StatusReply) -> Option<ErrorBody> {
 
 impl From<alto_fetch::Error> for Error {
     fn from(error: alto_fetch::Error) -> Self {
-        Self { uri: error.uri, fault: Fault::Fetch(error.fault) }
+        Self { uri: error.uri, fault: Box::new(Fault::Fetch(error.fault)) }
     }
 }
 

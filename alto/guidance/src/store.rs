@@ -35,12 +35,12 @@ impl Store {
     pub(crate) async fn get(self: &Arc<Self>, server: &Url) -> Result<Arc<ServerTable>, Error> {
         let now = Instant::now();
         let mut flight = {
-            let mut shelf = self.shelf();
-            match shelf.look(server, now) {
+            let mut all = self.shelf();
+            match all.look(server, now) {
                 Look::Fresh(table) => return Ok(table),
                 Look::Failing(error) => return Err(error),
                 Look::Flying(flight) => flight,
-                Look::Fetch(held) => self.take_off(&mut shelf, server, held, now),
+                Look::Fetch(held) => self.take_off(&mut all, server, held, now),
             }
         };
         let landed = flight.wait_for(Option::is_some).await;
@@ -52,9 +52,9 @@ impl Store {
     /// runtime around it; does not wait.
     pub(crate) fn prepare(self: &Arc<Self>, server: &Url) {
         let now = Instant::now();
-        let mut shelf = self.shelf();
-        if let Look::Fetch(held) = shelf.look_ahead(server, now) {
-            self.take_off(&mut shelf, server, held, now);
+        let mut all = self.shelf();
+        if let Look::Fetch(held) = all.look_ahead(server, now) {
+            self.take_off(&mut all, server, held, now);
         }
     }
 
@@ -70,13 +70,13 @@ impl Store {
 
     fn take_off(
         self: &Arc<Self>,
-        shelf: &mut Shelf,
+        all: &mut Shelf,
         server: &Url,
         held: Option<Arc<Loaded>>,
         now: Instant,
     ) -> watch::Receiver<Landing> {
         let (landing, flight) = watch::channel(None);
-        shelf.take_off(server, flight.clone(), now);
+        all.take_off(server, flight.clone(), now);
         let (store, server) = (Arc::clone(self), server.clone());
         tokio::spawn(async move {
             let result = store.loader.load(&server, held.as_deref()).await;
