@@ -277,3 +277,17 @@ impl Fetched {
 fn at_least(validity: Validity) -> Validity {
     Validity::new(validity.since(), validity.lifetime().max(LEAST_LIFETIME))
 }
+
+#[cfg(test)]
+impl Loaded {
+    /// A server that has no maps, for tests of what holds it.
+    pub(crate) fn empty(server: &Url, validity: Validity) -> Self {
+        let table =
+            ServerTable { server: server.clone(), maps: None, ecs: None, warnings: Vec::new() };
+        let (plan, map_warnings) = (Plan::default(), Vec::new());
+        Self { table: Arc::new(table), validity, plan, network: None, cost: None, map_warnings }
+    }
+}
+
+#[cfg(test)]
+mod tests;

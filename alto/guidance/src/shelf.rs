@@ -199,3 +199,6 @@ impl Entry {
         self.failure = Some(Failure { error, times: times + 1, until: now + pause });
     }
 }
+
+#[cfg(test)]
+mod tests;

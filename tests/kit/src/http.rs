@@ -142,10 +142,10 @@ impl Shared {
         let reply = script.map_or_else(|| HttpReply::status(404), |script| script(&request));
         let mut head = format!("HTTP/1.1 {} Scripted\r\nconnection: close\r\n", reply.status);
         for (name, value) in &reply.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         if reply.status != 304 {
-            head.push_str(&format!("content-length: {}\r\n", reply.body.len()));
+            head.extend(["content-length: ", &reply.body.len().to_string(), "\r\n"]);
         }
         head.push_str("\r\n");
         stream.write_all(head.as_bytes()).ok()?;
