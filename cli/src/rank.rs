@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::net::IpAddr;
 
 use alto_discovery::core::parse_uri;
-use alto_discovery::guidance::{Consumer, Error as GuidanceError, Guidance, Judged, Ranked, rank};
+use alto_discovery::guidance::{
+    Consumer, Error as GuidanceError, Guidance, Judged, PidName, Ranked, rank,
+};
 use alto_discovery::{Answer, Call, Config, Discovery, Error, Peer, code};
 use serde::Serialize;
 use serde_json::Number;
@@ -44,12 +46,11 @@ async fn candidates(options: &RankOptions) -> Result<(Vec<Candidate>, Status), F
     let mut texts = input::peers(&options.candidates);
     while let Some(text) = texts.recv().await {
         let text = text.map_err(Failure::Input)?;
-        match text.parse() {
-            Ok(address) => candidates.push(Candidate { text, address }),
-            Err(_) => {
-                eprintln!("alto: `{text}` is no address");
-                status = Status::Usage;
-            }
+        if let Ok(address) = text.parse() {
+            candidates.push(Candidate { text, address });
+        } else {
+            eprintln!("alto: `{text}` is no address");
+            status = Status::Usage;
         }
     }
     Ok((candidates, status))
@@ -193,7 +194,7 @@ impl<'r> Record<'r> {
         Self {
             rank: ranked.rank,
             candidate: &candidate.text,
-            pid: judged.pid.as_ref().map(|pid| pid.as_str()),
+            pid: judged.pid.as_ref().map(PidName::as_str),
             cost: ranked.cost.and_then(number),
             server,
         }

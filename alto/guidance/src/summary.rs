@@ -10,7 +10,7 @@ use url::Url;
 use crate::error::{Error, Fault, Warning};
 use crate::load::Loader;
 use crate::resource::{Got, Reader, Whole};
-use crate::server_table::ServerTable;
+use crate::server_table::{Maps, ServerTable};
 
 /// What a directory with its maps, or one map, holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) async fn fetch(loader: &Loader, uri: &Url) -> Result<Summary, Error> 
         Found::CostMap(parsed) => return Ok(Summary::of_cost_map(&parsed.message, warnings)),
     };
     let root = Got { message, uri: at, freshness, warnings };
-    Ok(Summary::of_table(&*loader.load_from(uri, root, None).await?.table))
+    Ok(Summary::of_table(&loader.load_from(uri, root, None).await?.table))
 }
 
 /// What came.
@@ -139,8 +139,8 @@ impl Summary {
         let maps = table.maps();
         Self {
             kind: MediaType::Directory,
-            pids: maps.map_or(0, |maps| maps.pids()),
-            prefixes: maps.map_or(0, |maps| maps.prefixes()),
+            pids: maps.map_or(0, Maps::pids),
+            prefixes: maps.map_or(0, Maps::prefixes),
             costs: maps.map_or(0, |maps| maps.table().costs().cells()),
             tag: maps.and_then(|maps| maps.vtag()).map(|vtag| vtag.tag.to_string()),
             warnings: table.warnings().to_vec(),

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test uses its part
 
 use alto_discovery_core::Policy;
-use alto_guidance::{Consumer, FetchConfig, Guidance, GuidanceConfig, Judgement};
+use alto_guidance::{Consumer, FetchConfig, Guidance, GuidanceConfig, Judgement, PidName};
 use alto_messages::{
     CostMap, CostMapBuilder, Directory, Limits, MediaType, NetworkMap, NetworkMapBuilder,
     ReadOptions, VersionTag,
@@ -114,5 +114,5 @@ pub fn consumer() -> Consumer {
 /// PID and cost of each candidate.
 pub fn told(judgement: &Judgement) -> Vec<(Option<&str>, Option<f64>)> {
     let judged = judgement.candidates.iter();
-    judged.map(|one| (one.pid.as_ref().map(|pid| pid.as_str()), one.cost)).collect()
+    judged.map(|one| (one.pid.as_ref().map(PidName::as_str), one.cost)).collect()
 }
