@@ -298,7 +298,7 @@ mod tests {
     fn what_is_unknown_or_wrong_is_named() {
         let mut config = Config::default();
         for (key, value, names) in [
-            ("dns.timeuot", "2s", "dns.timeout"),
+            ("discovery.timeuot", "2s", "discovery.timeout"),
             ("policy.allow_everything", "true", "unknown key"),
             ("policy.allow_http", "yes", "neither true nor false"),
             ("backends", "dns,,dns", "empty name"),
