@@ -14,8 +14,8 @@ use crate::plan::Link;
 /// What is kept of the orders that each table makes on demand, in octets.
 const ORDER_OCTETS: usize = 1 << 20;
 
-/// About what the name of a PID takes: twice a pointer and its number, once the text.
-const NAME_OCTETS: usize = 112;
+/// About what the name of a PID takes: a pointer to its text, and the text with its counters.
+const NAME_OCTETS: usize = 64;
 
 /// What one server says: immutable, shared by threads, never a mix of two versions.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct ServerTable {
 #[derive(Debug)]
 pub struct Maps {
     table: Table,
-    names: PidTable,
+    names: Box<[PidName]>,
     vtag: Option<VersionTag>,
     prefixes: usize,
 }
@@ -90,7 +90,7 @@ impl Maps {
         let table = Table::new(prefixes, costs, ORDER_OCTETS);
         let maps = Self {
             table,
-            names: pids.clone(),
+            names: pids.iter().map(|(_, name)| name.clone()).collect(),
             vtag: network.vtag.clone(),
             prefixes: network.prefix_count(),
         };
@@ -104,7 +104,7 @@ impl Maps {
 
     /// The name of a PID of this table.
     pub fn name(&self, pid: Pid) -> Option<&PidName> {
-        self.names.iter().nth(pid.index()).map(|(_, name)| name)
+        self.names.get(pid.index())
     }
 
     /// The version of the network map; `None` only if its absence was forgiven.
