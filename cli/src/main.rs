@@ -5,7 +5,9 @@ mod args;
 mod demo;
 mod discover;
 mod input;
+mod map;
 mod paperwork;
+mod rank;
 mod report;
 
 use std::io::Write as _;
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Discover(options) => discover::run(&options),
+        Command::Rank(options) => rank::run(&options),
+        Command::Map(options) => map::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
         Command::Man { command } => paperwork::man(command.as_deref()),
