@@ -1,6 +1,6 @@
 //! `alto serve`: an ALTO server on CSV files.
 
-use std::io::{Write as _, stdout};
+use std::io::{Write as _, stderr, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,7 +84,8 @@ impl ServeOptions {
             _ => Transport::Http, // the only other case that the flags allow
         };
         let source = Source::Files { network_map, cost_maps };
-        let notice = Arc::new(|notice| eprintln!("alto: {notice}"));
+        // A server goes on if nobody hears it.
+        let notice = Arc::new(|notice| drop(writeln!(stderr(), "alto: {notice}")));
         ServerConfig { notice, ..ServerConfig::new(self.listen, source, transport) }
     }
 }
