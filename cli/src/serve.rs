@@ -70,7 +70,7 @@ async fn received(signal: &mut std::io::Result<Signal>) {
     if let Ok(signal) = signal {
         signal.recv().await;
     } else {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -41,8 +41,9 @@ fn build(config: &ServerConfig) -> Result<State, LoadFault> {
     Ok(State { catalogue: Arc::new(catalogue), tls: acceptor(&config.transport)? })
 }
 
-/// Looks at the files again and again. Those that are broken change nothing; what was served
-/// before still is.
+/// Looks at the files again and again, and reads them once they have changed and then stayed the
+/// same from one look to the next: a file that is being written is not half served. Those that are
+/// broken change nothing; what was served before still is.
 pub(crate) async fn follow(
     config: Arc<ServerConfig>,
     mut seen: Stamps,
@@ -53,9 +54,11 @@ pub(crate) async fn follow(
     }
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut latest = seen.clone();
     loop {
         ticks.tick().await;
-        if !has_changed(&config, &seen).await {
+        let before = std::mem::replace(&mut latest, look(&config).await);
+        if latest == seen || latest != before {
             continue;
         }
         let (stamps, loaded) = load(&config).await;
@@ -70,8 +73,8 @@ pub(crate) async fn follow(
     }
 }
 
-async fn has_changed(config: &Arc<ServerConfig>, seen: &Stamps) -> bool {
+async fn look(config: &Arc<ServerConfig>) -> Stamps {
     let config = Arc::clone(config);
     let look = move || stamps(&config.source, &config.transport);
-    tokio::task::spawn_blocking(look).await.is_ok_and(|stamps| stamps != *seen)
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
