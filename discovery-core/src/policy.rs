@@ -456,7 +456,6 @@ mod tests {
         );
     }
 
-    /// Spec 11: 443 and 1024 and above; http by permission only.
     /// RFC 3986 §3.2.2: what a host's percent-encodings hide is judged as well, so that what was
     /// read and written can be read again. Found by fuzzing.
     #[test]
@@ -479,6 +478,7 @@ mod tests {
         }
     }
 
+    /// Spec 11: 443 and 1024 and above; http by permission only.
     #[test]
     fn ports_and_schemes() {
         let strict = Policy::default();
