@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use alto_discovery_core::layers::CacheConfig;
+use alto_discovery_core::layers::{CacheConfig, Coalesce};
 use alto_discovery_core::{Error, Policy, Setting, SettingValue};
 
 use crate::registry::{self, Backends, Sections};
@@ -51,8 +51,8 @@ const CALLS: Setting<usize> = Setting {
     key: "discovery.calls",
     default: 10_000,
     floor: 1,
-    ceiling: 1_000_000,
-    source: "a call under way holds about 2 KiB",
+    ceiling: Coalesce::FLIGHTS.ceiling,
+    source: "decision: more than the peers that wait at a time, few enough to bound memory",
 };
 
 impl Default for Config {
