@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny bench demo
+.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
 
 # What the tests need from Debian: name servers to test against.
 PACKAGES := ca-certificates nsd knot bind9 unbound
@@ -32,6 +32,12 @@ doc:
 
 deny:
 	scripts/deny
+
+# The committed inputs again, then each fuzz target for SECONDS. Not part of `check` until long runs have
+# been clean: what a few seconds of random input find must not stop a change that did not cause it.
+SECONDS := 10
+fuzz:
+	scripts/fuzz $(SECONDS)
 
 # Ratios against named baselines, in one run.
 bench:

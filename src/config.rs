@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use alto_discovery_core::layers::CacheConfig;
+use alto_discovery_core::layers::{CacheConfig, Coalesce};
 use alto_discovery_core::{Error, Policy, Setting, SettingValue};
 
-use crate::registry::{self, Backends};
+use crate::registry::{self, Backends, Sections};
 
 /// Everything that can be said about how to find servers.
 ///
@@ -33,6 +33,8 @@ pub struct Config {
     pub calls: usize,
     /// The settings of each backend.
     pub backends: Backends,
+    /// The settings of what is built in beside backends.
+    pub sections: Sections,
 }
 
 /// Time for one call over all backends.
@@ -49,8 +51,8 @@ const CALLS: Setting<usize> = Setting {
     key: "discovery.calls",
     default: 10_000,
     floor: 1,
-    ceiling: 1_000_000,
-    source: "a call under way holds about 2 KiB",
+    ceiling: Coalesce::FLIGHTS.ceiling,
+    source: "decision: more than the peers that wait at a time, few enough to bound memory",
 };
 
 impl Default for Config {
@@ -62,6 +64,7 @@ impl Default for Config {
             timeout: TIMEOUT.default,
             calls: CALLS.default,
             backends: Backends::default(),
+            sections: Sections::default(),
         }
     }
 }
@@ -128,13 +131,19 @@ impl Config {
             }
             _ if key == TIMEOUT.key => self.timeout = number(&TIMEOUT, value)?,
             _ if key == CALLS.key => self.calls = number(&CALLS, value)?,
-            _ => {
-                let entry = registry::ENTRIES.iter().find(|entry| entry.keys.contains(&key));
-                let entry = entry.ok_or_else(|| unknown_key(key))?;
-                (entry.set)(&mut self.backends, key, value)?;
-            }
+            _ => self.set_part(key, value)?,
         }
         Ok(())
+    }
+
+    /// Sets the value of a key that belongs to one of the parts.
+    fn set_part(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        if let Some(entry) = registry::ENTRIES.iter().find(|entry| entry.keys.contains(&key)) {
+            return (entry.set)(&mut self.backends, key, value);
+        }
+        let section = registry::SECTIONS.iter().find(|section| section.keys.contains(&key));
+        let section = section.ok_or_else(|| unknown_key(key))?;
+        (section.set)(&mut self.sections, key, value)
     }
 
     /// The value of a key as text that [`set`](Self::set) takes; `None` for an unknown key.
@@ -148,17 +157,25 @@ impl Config {
             _ if key == CacheConfig::STALE.key => Some(self.cache.stale.show()),
             _ if key == TIMEOUT.key => Some(self.timeout.show()),
             _ if key == CALLS.key => Some(self.calls.show()),
-            _ => registry::ENTRIES.iter().find_map(|entry| (entry.get)(&self.backends, key)),
+            _ => {
+                let of_backend = |entry: &registry::Entry| (entry.get)(&self.backends, key);
+                let of_section = |section: &registry::Section| (section.get)(&self.sections, key);
+                let found = registry::ENTRIES.iter().find_map(of_backend);
+                found.or_else(|| registry::SECTIONS.iter().find_map(of_section))
+            }
         }
     }
 
     /// All keys of this build.
     pub fn keys() -> impl Iterator<Item = &'static str> {
         let of_backends = registry::ENTRIES.iter().flat_map(|entry| entry.keys.iter().copied());
+        let of_sections =
+            registry::SECTIONS.iter().flat_map(|section| section.keys.iter().copied());
         ["backends", CacheConfig::BYTES.key, CacheConfig::STALE.key, TIMEOUT.key, CALLS.key]
             .into_iter()
             .chain(POLICY_KEYS)
             .chain(of_backends)
+            .chain(of_sections)
     }
 
     /// What differs from the default, as TOML that [`load`](Self::load) takes.

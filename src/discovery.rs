@@ -28,7 +28,7 @@ use crate::{Config, registry};
 /// ```
 #[derive(Debug)]
 pub struct Discovery {
-    stack: Arc<dyn Backend>,
+    stack: Arc<Deadline<Chain>>,
     /// For blocking callers only; made when the first of them comes. If that fails the caller gets
     /// an error and a later call may try again.
     runtime: OnceCell<Runtime>,
@@ -95,7 +95,7 @@ impl Discovery {
 
     /// The whole stack as one backend, to be wrapped or composed further.
     pub fn backend(&self) -> Arc<dyn Backend> {
-        Arc::clone(&self.stack)
+        self.stack.clone()
     }
 }
 

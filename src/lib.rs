@@ -12,6 +12,9 @@ pub use alto_discovery_core::{
     IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy, Scope, Server,
     ServerList, Step, Token, Trace, Trust, Validity, code, layers,
 };
+#[cfg(feature = "guidance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
+pub use alto_guidance as guidance;
 pub use config::Config;
 pub use discovery::Discovery;
-pub use registry::Backends;
+pub use registry::{Backends, Sections};

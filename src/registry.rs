@@ -1,7 +1,7 @@
-//! Which backends are built in: the only file that knows them by name.
+//! Which backends, and what else, are built in: the only file that knows them by name.
 //!
 //! A new backend is one line in [`registry!`] below, and its crate as an optional dependency with a
-//! feature of the same name.
+//! feature of the same name. What has settings and is no backend is a line in [`sections!`].
 
 use std::sync::Arc;
 
@@ -9,6 +9,18 @@ use alto_discovery_core::{Backend, Error, Policy};
 
 registry! {
     "dns" => dns: alto_backend_dns::DnsConfig,
+}
+
+sections! {
+    "guidance" => guidance: alto_guidance::GuidanceConfig, "What is asked of the servers found.";
+    "guidance" => fetch: alto_guidance::FetchConfig, "How HTTP resources are fetched.";
+}
+
+/// Something with settings that is no backend.
+pub(crate) struct Section {
+    pub(crate) keys: &'static [&'static str],
+    pub(crate) set: fn(&mut Sections, &str, &str) -> Result<(), Error>,
+    pub(crate) get: fn(&Sections, &str) -> Option<String>,
 }
 
 /// A backend that is built in, seen through its configuration.
@@ -53,3 +65,28 @@ macro_rules! registry {
     };
 }
 use registry;
+
+macro_rules! sections {
+    ($($feature:literal => $name:ident: $config:ty, $doc:literal;)*) => {
+        /// The configuration of what is built in beside backends.
+        #[derive(Clone, Debug, Default)]
+        #[non_exhaustive]
+        pub struct Sections {
+            $(
+                #[doc = $doc]
+                #[cfg(feature = $feature)]
+                pub $name: $config,
+            )*
+        }
+
+        pub(crate) const SECTIONS: &[Section] = &[$(
+            #[cfg(feature = $feature)]
+            Section {
+                keys: <$config>::KEYS,
+                set: |sections, key, value| sections.$name.set(key, value),
+                get: |sections, key| sections.$name.get(key),
+            },
+        )*];
+    };
+}
+use sections;

@@ -29,6 +29,9 @@ pub mod config;
 mod exchange;
 mod explain;
 pub mod fact;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod lifetimes;
 mod names;
 pub mod naptr;

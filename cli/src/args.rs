@@ -19,8 +19,16 @@ pub(crate) enum Command {
     /// Find the ALTO servers that speak for peers.
     #[command(after_help = EXIT_STATUS)]
     Discover(DiscoverOptions),
+    /// Rank candidates for a peer, by what the ALTO server that speaks for the peer says.
+    #[command(after_help = EXIT_STATUS)]
+    Rank(RankOptions),
+    /// Fetch a directory with its maps, or one map, check it, and sum it up.
+    #[command(after_help = EXIT_STATUS)]
+    Map(MapOptions),
     /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
     Demo(DemoOptions),
+    /// Serve ALTO (RFC 7285) from CSV files, which may change meanwhile, until interrupted.
+    Serve(crate::serve::ServeOptions),
     /// Print the completions for a shell.
     Completions {
         /// The shell.
@@ -63,6 +71,108 @@ pub(crate) struct DiscoverOptions {
     /// The longest wait for one peer, such as 500ms or 2s.
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Whom to rank for, whom, and by what.
+#[derive(Debug, Args)]
+pub(crate) struct RankOptions {
+    /// Addresses; none: standard input, one a line.
+    #[arg(value_name = "CANDIDATE")]
+    pub(crate) candidates: Vec<String>,
+
+    /// The peer that is to choose among the candidates: an address or a prefix.
+    #[arg(long = "for", value_name = "PEER")]
+    pub(crate) peer: String,
+
+    /// The directory of the server to ask, instead of discovering it.
+    #[arg(long, value_name = "URI")]
+    pub(crate) ird: Option<String>,
+
+    /// What costs are to measure [default: routingcost].
+    #[arg(long, value_name = "M")]
+    metric: Option<String>,
+
+    /// Whether the peer sends or receives [default: from-consumer].
+    #[arg(long, value_name = "D", value_parser = ["from-consumer", "to-consumer"])]
+    direction: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    #[command(flatten)]
+    fetching: Fetching,
+
+    /// One JSON object per candidate.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to fetch.
+#[derive(Debug, Args)]
+pub(crate) struct MapOptions {
+    /// A directory, a network map or a cost map.
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+
+    #[command(flatten)]
+    fetching: Fetching,
+
+    /// Also contact private and loopback addresses.
+    #[arg(long)]
+    allow_private: bool,
+
+    /// One JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How to fetch and read.
+#[derive(Debug, Args)]
+struct Fetching {
+    /// Certification authorities to trust instead of the system's (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca: Option<String>,
+
+    /// Also contact servers without TLS.
+    #[arg(long)]
+    allow_http: bool,
+
+    /// Forgive faults known from other ALTO servers, each with a warning.
+    #[arg(long)]
+    lenient: bool,
+}
+
+impl RankOptions {
+    /// The configuration: as for `discover`, then these flags, then `--set`.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let own = [("guidance.metric", &self.metric), ("guidance.direction", &self.direction)];
+        let own = own.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        self.setup.config_with(own.chain(self.fetching.flags()))
+    }
+}
+
+impl MapOptions {
+    /// The configuration.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let mut config = Config::default();
+        let private = self.allow_private.then(|| ("policy.allow_private", "true".to_owned()));
+        for (key, value) in private.into_iter().chain(self.fetching.flags()) {
+            config.set(key, &value)?;
+        }
+        Ok(config)
+    }
+}
+
+impl Fetching {
+    fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
+        [
+            ("fetch.ca_file", self.ca.clone()),
+            ("policy.allow_http", truth(self.allow_http)),
+            ("guidance.lenient", truth(self.lenient)),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+    }
 }
 
 /// How to show it.
@@ -112,6 +222,14 @@ const COMMAND_LIMITS: [(&str, &str); 3] =
 impl Setup {
     /// The configuration: the command's limits, then the file, then the flags.
     pub(crate) fn config(&self) -> Result<Config, Error> {
+        self.config_with([])
+    }
+
+    /// The same with flags of one command.
+    fn config_with(
+        &self,
+        flags: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Config, Error> {
         let mut config = Config::default();
         for (key, value) in COMMAND_LIMITS.into_iter().filter(|(key, _)| known(key)) {
             config.set(key, value)?;
@@ -119,7 +237,7 @@ impl Setup {
         if let Some(path) = &self.config {
             config.load(path)?;
         }
-        for (key, value) in self.flags() {
+        for (key, value) in self.flags().chain(flags) {
             config.set(key, &value)?;
         }
         for setting in &self.settings {
@@ -132,7 +250,6 @@ impl Setup {
 
     fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
         let resolver = (!self.resolver.is_empty()).then(|| self.resolver.join(","));
-        let truth = |flag: bool| flag.then(|| "true".to_owned());
         [
             ("dns.resolver", resolver),
             ("dns.service", self.service.clone()),
@@ -143,6 +260,10 @@ impl Setup {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
     }
+}
+
+fn truth(flag: bool) -> Option<String> {
+    flag.then(|| "true".to_owned())
 }
 
 /// The limits that `config` sets, in words.

@@ -75,7 +75,7 @@ impl Finder {
     fn new(options: &DiscoverOptions) -> Result<Self, Failure> {
         let discovery = options.setup.config().and_then(|config| {
             if options.explain {
-                eprintln!("limits: {}", limits(&config));
+                aside(&format!("limits: {}\n", limits(&config)));
             }
             Discovery::new(&config)
         });
@@ -119,7 +119,7 @@ impl Output {
             (false, true) => self.results.write_all(report.explanation().as_bytes()),
             (true, explain) => {
                 if explain {
-                    eprint!("{}", report.explanation());
+                    aside(&report.explanation());
                 }
                 writeln!(self.results, "{}", report.json())
             }
@@ -130,6 +130,11 @@ impl Output {
     fn flush(&mut self) -> Result<(), Failure> {
         self.results.flush().map_err(Failure::Output)
     }
+}
+
+/// Says something on standard error. If nobody can hear it, the results still count.
+fn aside(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// A bar on a terminal's standard error for bulk work that lasts, nothing otherwise.

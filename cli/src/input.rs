@@ -56,10 +56,12 @@ fn line(input: &mut impl BufRead) -> io::Result<Option<String>> {
     if input.take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
+    let text = String::from_utf8_lossy(&line);
     if line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
         input.skip_until(b'\n')?;
+        return Ok(Some(text.into_owned())); // as it stands: it is no peer, however much is blank
     }
-    Ok(Some(String::from_utf8_lossy(&line).trim().to_owned()))
+    Ok(Some(text.trim().to_owned()))
 }
 
 #[cfg(test)]
@@ -86,5 +88,14 @@ mod tests {
         let lines = read(&text);
         assert_eq!(lines[0].len(), 1_024);
         assert_eq!(lines[1..], ["192.0.2.2", "\u{fffd}"]);
+    }
+
+    /// A long line of blanks with a peer behind them is not lost.
+    #[test]
+    fn a_long_line_is_never_taken_for_an_empty_one() {
+        let mut text = vec![b' '; 1_500];
+        text.extend(b"192.0.2.1\n192.0.2.2\n");
+        let lines = read(&text);
+        assert_eq!((lines.len(), lines[0].len(), lines[1].as_str()), (2, 1_024, "192.0.2.2"));
     }
 }

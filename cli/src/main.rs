@@ -5,9 +5,13 @@ mod args;
 mod demo;
 mod discover;
 mod input;
+mod map;
 mod paperwork;
+mod rank;
 mod report;
+mod serve;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -19,7 +23,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Discover(options) => discover::run(&options),
+        Command::Rank(options) => rank::run(&options),
+        Command::Map(options) => map::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
         Command::Man { command } => paperwork::man(command.as_deref()),
     };
@@ -30,7 +37,8 @@ fn main() -> ExitCode {
             Status::Found.into()
         }
         Err(failure) => {
-            eprintln!("alto: {failure}");
+            // If nobody can hear it, the exit status still tells.
+            let _ = writeln!(std::io::stderr(), "alto: {failure}");
             Status::Usage.into()
         }
     }

@@ -94,7 +94,7 @@ impl Report {
 
     /// The walk as a person would tell it.
     pub(crate) fn explanation(&self) -> String {
-        let mut text = format!("{}\n", self.peer);
+        let mut text = format!("{}\n", printable(&self.peer));
         for step in self.trace().map_or(&[][..], Trace::steps) {
             let origin = match step.origin {
                 Origin::Wire => "",
@@ -221,7 +221,13 @@ impl Report {
 
 fn line(text: &mut String, first: &str, rest: &str) {
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{first}  {rest}");
+    let _ = writeln!(text, "{}  {}", printable(first), printable(rest));
+}
+
+/// What users and networks write must not steer a terminal or pass for another line.
+fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    text.chars().map(shown).collect()
 }
 
 fn server_text(server: &Server) -> String {

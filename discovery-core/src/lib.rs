@@ -30,6 +30,7 @@ mod policy;
 mod setting;
 mod special_ranges;
 mod trace;
+mod uri;
 mod validity;
 
 pub use absence::NoServer;
@@ -41,7 +42,8 @@ pub use backend_config::BackendConfig;
 pub use call::{Call, Freshness};
 pub use error::{Cause, Error, code};
 pub use peer::{Hints, Peer, PeerId, PeerSyntax, Token};
-pub use policy::{MAX_URI_OCTETS, Policy, Refusal, UriFault, parse_uri, resolve_uri};
+pub use policy::{Policy, Refusal};
 pub use setting::{Setting, SettingFault, SettingValue, duration_text, parse_duration};
 pub use trace::{Origin, Step, Trace};
+pub use uri::{MAX_URI_OCTETS, UriFault, parse_uri, resolve_uri};
 pub use validity::Validity;

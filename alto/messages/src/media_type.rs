@@ -46,7 +46,7 @@ impl MediaType {
     ];
 
     /// Its name.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Directory => "application/alto-directory+json",
             Self::NetworkMap => "application/alto-networkmap+json",

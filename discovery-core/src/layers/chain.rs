@@ -55,21 +55,16 @@ impl Backend for Chain {
 
     /// Stops at the first member that has to be asked: it might win.
     fn known(&self, peer: &Peer<'_>, now: Instant) -> Known {
-        let mut answer = None;
-        let words = self.members.iter().map(|member| member.known(peer, now));
-        let silent = words.map_while(|word| match word {
-            Known::Fresh(_) | Known::Stale(_) => {
-                answer = Some(word);
-                None
+        let mut absence = Known::NotApplicable;
+        for member in &self.members {
+            match member.known(peer, now) {
+                silent @ (Known::None(_) | Known::NotApplicable) => {
+                    absence = verdict::known_absence([absence, silent].into_iter());
+                }
+                word => return word,
             }
-            other => Some(other),
-        });
-        let absence = verdict::known_absence(silent);
-        match (absence, answer) {
-            (Known::Ask, _) => Known::Ask,
-            (_, Some(answer)) => answer,
-            (absence, None) => absence,
         }
+        absence
     }
 }
 

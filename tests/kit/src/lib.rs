@@ -20,6 +20,7 @@ mod background;
 pub mod bind;
 pub mod client;
 pub mod dns_zone;
+pub mod http;
 pub mod knot;
 mod master_file;
 mod name_server;

@@ -54,12 +54,12 @@ impl CostMap {
     }
 
     /// The PIDs with costs to get from, in the order of the map.
-    pub fn sources(&self) -> impl Iterator<Item = PidId> {
+    pub fn sources(&self) -> impl Iterator<Item = PidId> + Clone {
         self.costs.sources()
     }
 
     /// What it costs to get from a PID to others, ascending by their number.
-    pub fn row(&self, source: PidId) -> impl Iterator<Item = (PidId, f64)> {
+    pub fn row(&self, source: PidId) -> impl Iterator<Item = (PidId, f64)> + Clone {
         self.costs.row(source)
     }
 

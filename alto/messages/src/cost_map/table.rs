@@ -66,7 +66,7 @@ impl CostTable {
         lists + size_of::<Row>() * self.rows.len() + self.cells.memory()
     }
 
-    pub(super) fn sources(&self) -> impl Iterator<Item = PidId> {
+    pub(super) fn sources(&self) -> impl Iterator<Item = PidId> + Clone {
         self.rows.iter().map(|row| row.source)
     }
 
@@ -85,7 +85,7 @@ impl CostTable {
         Some(self.cells.get(row.cells + place))
     }
 
-    pub(super) fn row(&self, source: PidId) -> impl Iterator<Item = (PidId, f64)> {
+    pub(super) fn row(&self, source: PidId) -> impl Iterator<Item = (PidId, f64)> + Clone {
         self.find(source).into_iter().flat_map(|row| {
             let costs = (row.cells..).map(|at| self.cells.get(at));
             self.list(row).iter().copied().zip(costs)

@@ -1,5 +1,6 @@
 //! A place in the cache.
 
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::time::Instant;
@@ -8,18 +9,23 @@ use super::fact::Fact;
 use super::key::Key;
 
 /// A fact in its place.
+///
+/// What a read looks at comes first and shares a cache line: all down to the key's three words.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Entry {
-    pub(super) key: Key,
-    pub(super) hash: u64,
     pub(super) fact: Fact,
     /// From when on it is not told any more, except as stale.
     pub(super) expires: Instant,
-    /// From when on it should be asked for again.
-    pub(super) ahead: Instant,
     pub(super) reads: AtomicU8,
     pub(super) is_main: bool,
+    pub(super) key: Key,
+    pub(super) hash: u64,
+    /// From when on it should be asked for again; until then a stale answer is told without.
+    pub(super) ahead: Instant,
 }
+
+const _: () = assert!(offset_of!(Entry, key) + Key::WORDS <= 64 && size_of::<Entry>() <= 128);
 
 /// Reads that are counted; as many rounds an entry survives in the main queue.
 const READS_COUNTED: u8 = 3;

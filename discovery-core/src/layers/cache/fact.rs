@@ -16,8 +16,8 @@ pub(super) enum Fact {
     Answer(Arc<Answer>),
     /// The surety that there is none.
     Absence(Arc<NoServer>),
-    /// An answer past its life, marked; to be told without asking again until the moment named.
-    Stale(Arc<Answer>, Instant),
+    /// An answer past its life, marked.
+    Stale(Arc<Answer>),
     /// It was refuted or replaced; the place will be given to something else.
     Nothing,
 }
@@ -52,7 +52,7 @@ impl Fact {
     /// The peers for which it was proven.
     pub(super) fn scope(&self) -> Option<&Scope> {
         match self {
-            Self::Answer(answer) | Self::Stale(answer, _) => Some(&answer.scope),
+            Self::Answer(answer) | Self::Stale(answer) => Some(&answer.scope),
             Self::Absence(none) => Some(&none.scope),
             Self::Nothing => None,
         }
@@ -65,7 +65,7 @@ impl Fact {
 
     fn validity(&self) -> Option<&Validity> {
         match self {
-            Self::Answer(answer) | Self::Stale(answer, _) => Some(&answer.validity),
+            Self::Answer(answer) | Self::Stale(answer) => Some(&answer.validity),
             Self::Absence(none) => Some(&none.validity),
             Self::Nothing => None,
         }
@@ -93,7 +93,7 @@ impl Fact {
         match self {
             Self::Answer(answer) => Some(Known::Fresh(answer.clone())),
             Self::Absence(none) => Some(Known::None(none.clone())),
-            Self::Stale(..) | Self::Nothing => None,
+            Self::Stale(_) | Self::Nothing => None,
         }
     }
 
@@ -102,7 +102,7 @@ impl Fact {
         match self {
             Self::Answer(answer) => Some(Ok(answer.clone())),
             Self::Absence(none) => Some(Err(Error::NoServer(none.clone()))),
-            Self::Stale(..) | Self::Nothing => None,
+            Self::Stale(_) | Self::Nothing => None,
         }
     }
 
@@ -110,7 +110,7 @@ impl Fact {
     /// sum is never too small.
     pub(super) fn weight(&self) -> usize {
         match self {
-            Self::Answer(answer) | Self::Stale(answer, _) => {
+            Self::Answer(answer) | Self::Stale(answer) => {
                 block(size_of::<Answer>())
                     + guide_weight(&answer.guide)
                     + trace_weight(&answer.trace)

@@ -7,12 +7,15 @@ use ipnet::IpNet;
 use crate::{IdScope, Peer, PeerId, Scope, Token};
 
 /// A prefix and a shape of peer IDs, and the kind of question that was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Three words for most, since every read hashes and compares them; a token stands apart.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(super) struct Key {
-    address: Address,
-    length: u8,
-    id: IdKey,
-    question: Question,
+    high: u64,
+    low: u64,
+    kind: u64,
+    token: Option<Token>,
 }
 
 /// Who was asked for: a host or a prefix of some length, with a peer ID or without.
@@ -59,6 +62,9 @@ const TOKEN: Shape = 17;
 const ANY: Shape = 18;
 
 impl Key {
+    /// Octets of its words, which come first.
+    pub(super) const WORDS: usize = size_of::<[u64; 3]>();
+
     /// Where to keep what was proven for `scope` when `peer` asked; `None` if the scope does not
     /// even hold for who asked.
     ///
@@ -76,9 +82,8 @@ impl Key {
             (IdScope::Exactly(PeerId::Token(token)), _) => IdKey::Token(*token),
             (IdScope::Any | IdScope::Ports { .. }, _) => IdKey::Any,
         };
-        let length = scope.net.prefix_len();
-        let address = Address::of(scope.net).cut(length);
-        Some(Self { address, length, id, question: Question::of(peer) })
+        let address = Address::of(scope.net);
+        Some(Self::new(address, scope.net.prefix_len(), id, Question::of(peer)))
     }
 
     /// The key of this length and shape that holds for a peer. `shape` is one of [`shapes_of`] it.
@@ -94,48 +99,63 @@ impl Key {
             Some(PeerId::Token(token)) if shape == TOKEN => IdKey::Token(*token),
             _ => IdKey::Any,
         };
-        Self { address: address.cut(length), length, id, question }
+        Self::new(address, length, id, question)
+    }
+
+    fn new(address: Address, length: u8, id: IdKey, question: Question) -> Self {
+        let Address { high, low, is_v6 } = address.cut(length);
+        let (shape, first, token) = match id {
+            IdKey::Any => (ANY, 0, None),
+            IdKey::Ports { first, bits } => (bits, first, None),
+            IdKey::Token(token) => (TOKEN, 0, Some(token)),
+        };
+        let [a, b] = first.to_be_bytes();
+        let Question { length: asked, has_id } = question;
+        let kind = u64::from_le_bytes([is_v6.into(), length, shape, a, b, asked, has_id.into(), 0]);
+        Self { high, low, kind, token }
+    }
+
+    fn words(&self) -> [u64; 3] {
+        [self.high, self.low, self.kind]
     }
 
     pub(super) fn is_v6(&self) -> bool {
-        self.address.is_v6
+        self.kind.to_le_bytes()[0] != 0
     }
 
     pub(super) fn length(&self) -> u8 {
-        self.length
+        self.kind.to_le_bytes()[1]
     }
 
     pub(super) fn shape(&self) -> Shape {
-        match self.id {
-            IdKey::Any => ANY,
-            IdKey::Ports { bits, .. } => bits,
-            IdKey::Token(_) => TOKEN,
-        }
+        self.kind.to_le_bytes()[2]
     }
 
     /// The IPv6 prefix of `length` (at most 64) around it, if there is one.
     pub(super) fn ipv6_within(&self, length: u8) -> Option<u64> {
-        (self.address.is_v6 && self.length >= length).then(|| self.address.cut(length).high)
+        (self.is_v6() && self.length() >= length).then(|| self.high & mask(length))
     }
 }
 
+#[expect(clippy::missing_trait_methods, reason = "the rest follows from `eq`")]
+impl PartialEq for Key {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.words() == other.words() && (self.shape() != TOKEN || self.token == other.token)
+    }
+}
+
+#[expect(clippy::missing_trait_methods, reason = "the rest follows from `eq`")]
+impl Eq for Key {}
+
 #[expect(clippy::missing_trait_methods, reason = "nobody hashes a slice of keys")]
 impl Hash for Key {
-    /// In three words for most, since every read hashes.
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let (first, token) = match self.id {
-            IdKey::Any => (0, None),
-            IdKey::Ports { first, .. } => (first, None),
-            IdKey::Token(token) => (0, Some(token)),
-        };
-        let [high, low] = first.to_be_bytes();
-        let Question { length: asked, has_id } = self.question;
-        let (is_v6, has_id) = (self.address.is_v6.into(), has_id.into());
-        let kind = [is_v6, self.length, self.shape(), high, low, asked, has_id, 0];
-        state.write_u64(self.address.high);
-        state.write_u64(self.address.low);
-        state.write_u64(u64::from_le_bytes(kind));
-        if let Some(token) = token {
+        for word in self.words() {
+            state.write_u64(word);
+        }
+        if let Some(token) = self.token {
             token.hash(state);
         }
     }

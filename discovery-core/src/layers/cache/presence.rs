@@ -62,12 +62,17 @@ impl Presence {
 impl Family {
     /// The lengths that are present, longest first, none longer than `most`.
     pub(super) fn lengths(&self, most: u8) -> impl Iterator<Item = u8> {
-        let words = (0..=most / 64).rev();
-        words.flat_map(move |word| {
-            let bits = self.lengths[usize::from(word)].load(Ordering::Acquire);
-            let above = most - word * 64;
-            let allowed = if above >= 63 { u64::MAX } else { (1 << (above + 1)) - 1 };
-            highest_first(bits & allowed).map(move |bit| word * 64 + bit)
+        let load = |word: u8| self.lengths[usize::from(word)].load(Ordering::Acquire);
+        let mut word = most / 64;
+        let mut bits = load(word) & (u64::MAX >> (63 - most % 64));
+        std::iter::from_fn(move || {
+            while bits == 0 {
+                word = word.checked_sub(1)?;
+                bits = load(word);
+            }
+            let bit = bits.ilog2();
+            bits ^= 1 << bit;
+            Some(word * 64 + u8::try_from(bit).unwrap_or(0))
         })
     }
 
@@ -79,14 +84,6 @@ impl Family {
 
 fn place(key: &Key) -> (usize, usize, usize) {
     (usize::from(key.is_v6()), usize::from(key.length()), usize::from(key.shape()))
-}
-
-fn highest_first(mut bits: u64) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || {
-        let bit = bits.checked_ilog2()?;
-        bits ^= 1 << bit;
-        u8::try_from(bit).ok()
-    })
 }
 
 fn lowest_first(mut bits: u32) -> impl Iterator<Item = Shape> + Clone {

@@ -62,7 +62,7 @@ impl Shard {
 
     #[inline]
     pub(super) fn find(&self, hash: u64, key: &Key) -> Option<&Entry> {
-        self.table.find(hash, |entry| entry.hash == hash && entry.key == *key)
+        self.table.find(hash, |entry| entry.key == *key)
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -95,7 +95,7 @@ impl Store {
     /// An answer past its life that was served a moment ago, for want of a better one.
     pub(super) fn known_stale(&self, peer: &Peer<'_>, now: Instant) -> Option<Arc<Answer>> {
         self.walk(peer, |stripe, entry| match &entry.fact {
-            Fact::Stale(answer, until) if now < *until => {
+            Fact::Stale(answer) if now < entry.ahead => {
                 count(&stripe.stale);
                 Some(answer.clone())
             }
@@ -117,12 +117,12 @@ impl Store {
         self.change(&key, |entry| {
             let marked = match &entry.fact {
                 Fact::Answer(answer) => Arc::new(past_its_life(answer, entry.expires)),
-                Fact::Stale(answer, _) => answer.clone(),
+                Fact::Stale(answer) => answer.clone(),
                 Fact::Absence(_) | Fact::Nothing => return,
             };
             served = Some(marked.clone());
-            let until = (now + RECHECK).min(entry.expires + self.stale);
-            entry.fact = Fact::Stale(marked, until);
+            entry.ahead = (now + RECHECK).min(entry.expires + self.stale);
+            entry.fact = Fact::Stale(marked);
         });
         if served.is_some() {
             count(&self.stripe(self.hash(&key)).stale);
@@ -238,7 +238,7 @@ impl Store {
         let mut latest: Option<(Instant, bool, Key)> = None;
         let _: Option<()> = self.walk(peer, |_, entry| {
             let since = entry.fact.since()?;
-            let is_answer = matches!(entry.fact, Fact::Stale(..)) || entry.fact.is_complete();
+            let is_answer = matches!(entry.fact, Fact::Stale(_)) || entry.fact.is_complete();
             let has_ended = !entry.holds(now) && now < entry.expires + self.stale;
             // Of words of one moment a denial counts.
             let rank = (since, !(is_answer && has_ended));

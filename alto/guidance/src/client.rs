@@ -1,0 +1,238 @@
+//! Asks servers on behalf of a consumer, in order, until one answers.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use alto_discovery_core::{self as core, Policy};
+use alto_fetch::{FetchConfig, Fetcher};
+use alto_messages::{EndpointCosts, PidName, ReadOptions};
+use alto_selection::Pid;
+use ipnet::IpNet;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::config::{EcsUse, GuidanceConfig};
+use crate::ecs;
+use crate::error::{Error, Fault, Warning};
+use crate::load::Loader;
+use crate::plan::Link;
+use crate::resource::Reader;
+use crate::server_table::{ServerTable, as_advertised};
+use crate::store::Store;
+use crate::summary::{self, Summary};
+
+/// What ALTO servers say. Long-lived and shared; needs a tokio runtime while it works.
+#[derive(Clone, Debug)]
+pub struct Guidance {
+    store: Arc<Store>,
+}
+
+/// For whom costs are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consumer {
+    /// Its address.
+    pub address: IpAddr,
+    /// The network for which the servers were found: they speak for nobody else.
+    pub speaks_for: IpNet,
+}
+
+/// What one server says of all candidates. Never a mix of several: the numbers of two servers
+/// cannot be compared (RFC 8686 §4.4).
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// The server that answered.
+    pub server: Url,
+    /// Of each candidate, in the order given.
+    pub candidates: Vec<Judged>,
+    /// What was forgiven, or is worth knowing.
+    pub warnings: Vec<Warning>,
+    /// The servers before it that could not be used.
+    pub failed: Vec<Error>,
+}
+
+/// What a server says of a candidate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judged {
+    /// Its PID, if the network map knows it.
+    pub pid: Option<PidName>,
+    /// Its cost for the consumer; `None` is neither zero nor infinite.
+    pub cost: Option<f64>,
+}
+
+/// No server could be used: why each of them, in the order asked.
+#[derive(Clone, Debug)]
+pub struct Exhausted {
+    /// Never empty, unless no server was given.
+    pub failed: Vec<Error>,
+}
+
+impl Guidance {
+    /// A client that contacts what `policy` allows. Files are read here and never again.
+    ///
+    /// # Errors
+    /// If a value is out of bounds, or there are no authorities to trust.
+    pub fn new(
+        config: &GuidanceConfig,
+        fetch: &FetchConfig,
+        policy: Policy,
+    ) -> Result<Self, core::Error> {
+        let fetcher = Fetcher::new(fetch, policy)?;
+        let options = ReadOptions { strictness: config.strictness, ..ReadOptions::default() };
+        let loader = Loader { reader: Reader { fetcher, options }, config: config.clone() };
+        Ok(Self { store: Arc::new(Store::new(loader)) })
+    }
+
+    /// What the first of `servers` that can be used says of `candidates` (RFC 8686 §4.3, §4.4).
+    /// Those that failed a short time ago are not asked again. To wait no longer than some time,
+    /// drop the call: what is under way goes on for others.
+    ///
+    /// # Errors
+    /// If none can be used; then behave as without ALTO (RFC 7285 §8.3.4.3).
+    pub async fn judge(
+        &self,
+        servers: &[Url],
+        consumer: Consumer,
+        candidates: &[IpAddr],
+    ) -> Result<Judgement, Exhausted> {
+        let mut failed = Vec::new();
+        for server in servers {
+            match self.ask(server, consumer, candidates).await {
+                Ok(judgement) => return Ok(Judgement { failed, ..judgement }),
+                Err(error) => failed.push(error),
+            }
+        }
+        Err(Exhausted { failed })
+    }
+
+    /// The table of a server, fetched if need be.
+    ///
+    /// # Errors
+    /// If it cannot be had or used.
+    pub async fn table(&self, server: &Url) -> Result<Arc<ServerTable>, Error> {
+        self.store.get(server).await
+    }
+
+    /// The table of a server if it is known and fresh: no I/O, no waiting.
+    pub fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
+        self.store.known(server, now)
+    }
+
+    /// Starts to fetch the table of a server if it is missing or in the last fifth of its life;
+    /// does not wait. Must be called inside a tokio runtime.
+    pub fn prepare(&self, server: &Url) {
+        self.store.prepare(server);
+    }
+
+    /// The octets that all tables take.
+    pub fn memory(&self) -> usize {
+        self.store.octets()
+    }
+
+    /// Fetches a directory with its maps, or one map, and sums it up; nothing is kept.
+    ///
+    /// # Errors
+    /// If it cannot be had, or is refused.
+    pub async fn summary(&self, uri: &Url) -> Result<Summary, Error> {
+        summary::fetch(&self.store.loader, uri).await
+    }
+
+    async fn ask(
+        &self,
+        server: &Url,
+        consumer: Consumer,
+        candidates: &[IpAddr],
+    ) -> Result<Judgement, Error> {
+        if !consumer.is_spoken_for() {
+            return Err(Error::new(server, Fault::NotSpokenFor));
+        }
+        let table = self.store.get(server).await?;
+        let mut judgement = by_maps(&table, consumer, candidates);
+        if let Some(link) = self.endpoint_costs_due(&table, consumer) {
+            let costs = self.endpoint_costs(link, consumer, candidates, &mut judgement.warnings);
+            let costs = costs.await.inspect_err(|error| self.store.failed(server, error))?;
+            for (judged, cost) in judgement.candidates.iter_mut().zip(costs) {
+                judged.cost = cost;
+            }
+        }
+        Ok(judgement)
+    }
+
+    /// The endpoint cost service, if it is to be asked: always, or where the maps say nothing for
+    /// the consumer (RFC 8686 §4.1).
+    fn endpoint_costs_due<'t>(
+        &self,
+        table: &'t ServerTable,
+        consumer: Consumer,
+    ) -> Option<&'t Link> {
+        let due = match self.store.loader.config.ecs {
+            EcsUse::Off => false,
+            EcsUse::Fallback => !table.has_row(consumer.address, consumer.speaks_for),
+            EcsUse::Always => true,
+        };
+        table.ecs.as_ref().filter(|_| due)
+    }
+
+    async fn endpoint_costs(
+        &self,
+        link: &Link,
+        consumer: Consumer,
+        candidates: &[IpAddr],
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Vec<Option<f64>>, Error> {
+        let Loader { reader, config } = &self.store.loader;
+        let questions = ecs::questions(link, config.direction, consumer.address, candidates);
+        let mut answers: Vec<EndpointCosts> = Vec::new();
+        for question in questions.map_err(|fault| Error::new(&link.uri, fault))? {
+            let got = reader.endpoint_costs(&link.uri, &question).await?;
+            as_advertised(link, &got.message.cost_type)?;
+            warnings.extend(got.warnings);
+            answers.push(got.message);
+        }
+        let cost = |candidate: &IpAddr| {
+            let of = |answer| ecs::cost(answer, config.direction, consumer.address, *candidate);
+            answers.iter().find_map(of)
+        };
+        Ok(candidates.iter().map(cost).collect())
+    }
+}
+
+impl Consumer {
+    /// One for whose own address alone the servers were found, or to whom the user gave them.
+    pub fn new(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { address, speaks_for: address.into() }
+    }
+
+    fn is_spoken_for(&self) -> bool {
+        self.speaks_for.contains(&self.address.to_canonical())
+    }
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<String> = self.failed.iter().map(ToString::to_string).collect();
+        write!(f, "no server can be used: {}", faults.join("; "))
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+/// What the maps say; without maps nothing.
+fn by_maps(table: &ServerTable, consumer: Consumer, candidates: &[IpAddr]) -> Judgement {
+    let judged = match table.maps() {
+        Some(maps) => {
+            let own = maps.table().consumer(consumer.address, consumer.speaks_for);
+            let name = |pid: Option<Pid>| pid.and_then(|pid| maps.name(pid)).cloned();
+            let judged = maps.table().judge(own, candidates).into_iter();
+            judged.map(|(pid, cost)| Judged { pid: name(pid), cost }).collect()
+        }
+        None => vec![Judged::default(); candidates.len()],
+    };
+    Judgement {
+        server: table.server().clone(),
+        candidates: judged,
+        warnings: table.warnings().to_vec(),
+        failed: Vec::new(),
+    }
+}

@@ -1,0 +1,204 @@
+//! What is held of each server, and which of them fails. Pure.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::error::Error;
+use crate::load::Loaded;
+use crate::server_table::ServerTable;
+
+/// Servers of which anything is remembered. Of most it is a failure or a small table.
+const MOST_SERVERS: usize = 10_000;
+
+/// How long a server that failed is left alone: twice as long each time, unless it says how long.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+
+/// What came of a flight, once it has.
+pub(crate) type Landing = Option<Result<Arc<ServerTable>, Error>>;
+
+/// The servers, within a number of octets for their tables.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    servers: HashMap<Url, Entry>,
+    octets: usize,
+    most_octets: usize,
+}
+
+/// One server.
+#[derive(Debug)]
+struct Entry {
+    held: Option<Arc<Loaded>>,
+    failure: Option<Failure>,
+    flight: Option<watch::Receiver<Landing>>,
+    used: Instant,
+}
+
+/// How a server failed last.
+#[derive(Debug)]
+struct Failure {
+    error: Error,
+    times: u32,
+    until: Instant,
+}
+
+/// What is to be done about a server.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// Nothing: here it is.
+    Fresh(Arc<ServerTable>),
+    /// Wait for what is under way.
+    Flying(watch::Receiver<Landing>),
+    /// Nothing yet: it failed a short time ago.
+    Failing(Error),
+    /// Fetch it; perhaps it is still what is held.
+    Fetch(Option<Arc<Loaded>>),
+}
+
+impl Shelf {
+    /// An empty one.
+    pub(crate) fn new(most_octets: usize) -> Self {
+        Self { servers: HashMap::new(), octets: 0, most_octets }
+    }
+
+    /// The table of a server, if it is fresh.
+    pub(crate) fn fresh(&mut self, server: &Url, now: Instant) -> Option<&Arc<Loaded>> {
+        let entry = self.servers.get_mut(server)?;
+        entry.used = now;
+        entry.held.as_ref().filter(|held| held.validity.holds(now))
+    }
+
+    /// What is to be done to have the table of a server.
+    pub(crate) fn look(&mut self, server: &Url, now: Instant) -> Look {
+        let Some(entry) = self.servers.get_mut(server) else { return Look::Fetch(None) };
+        entry.used = now;
+        match (&entry.held, &entry.failure) {
+            (Some(held), _) if held.validity.holds(now) => Look::Fresh(Arc::clone(&held.table)),
+            _ if entry.is_flying() => entry.flight.clone().map_or(Look::Fetch(None), Look::Flying),
+            (_, Some(failure)) if now < failure.until => Look::Failing(failure.error.clone()),
+            (held, _) => Look::Fetch(held.clone()),
+        }
+    }
+
+    /// What is to be done now so that there is no gap when the table expires: it is fetched again
+    /// in the last fifth of its life.
+    pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
+        let look = self.look(server, now);
+        let (Look::Fresh(_), Some(entry)) = (&look, self.servers.get(server)) else { return look };
+        let due = |held: &&Arc<Loaded>| {
+            held.validity.left(now) < held.validity.lifetime() / 5
+                && !entry.is_flying()
+                && entry.failure.as_ref().is_none_or(|failure| failure.until <= now)
+        };
+        match entry.held.as_ref().filter(due) {
+            Some(held) => Look::Fetch(Some(Arc::clone(held))),
+            None => look,
+        }
+    }
+
+    /// Notes that a server's table is being fetched.
+    pub(crate) fn take_off(
+        &mut self,
+        server: &Url,
+        flight: watch::Receiver<Landing>,
+        now: Instant,
+    ) {
+        self.make_room(now);
+        let entry = self.servers.entry(server.clone());
+        let none = Entry { held: None, failure: None, flight: None, used: now };
+        entry.or_insert(none).flight = Some(flight);
+    }
+
+    /// Notes what came. A new table takes the place of the old one at once and as a whole.
+    pub(crate) fn land(
+        &mut self,
+        server: &Url,
+        result: Result<Loaded, Error>,
+        now: Instant,
+    ) -> Result<Arc<ServerTable>, Error> {
+        let Some(entry) = self.servers.get_mut(server) else {
+            return result.map(|loaded| loaded.table);
+        };
+        entry.flight = None;
+        match result {
+            Ok(loaded) => {
+                entry.failure = None;
+                let table = Arc::clone(&loaded.table);
+                let before = entry.held.replace(Arc::new(loaded));
+                self.octets -= before.map_or(0, |held| held.table.bytes());
+                self.octets += table.bytes();
+                self.shrink(server);
+                Ok(table)
+            }
+            Err(error) => {
+                if !error.is_ours() {
+                    entry.fail(error.clone(), now);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that a server failed to answer a question of another kind.
+    pub(crate) fn failed(&mut self, server: &Url, error: &Error, now: Instant) {
+        if let Some(entry) = self.servers.get_mut(server).filter(|_| !error.is_ours()) {
+            entry.fail(error.clone(), now);
+        }
+    }
+
+    /// Octets of all tables held.
+    pub(crate) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Drops the tables used longest ago until the rest fits; never that of `newest`.
+    fn shrink(&mut self, newest: &Url) {
+        while self.octets > self.most_octets {
+            let others = self.servers.iter_mut();
+            let others = others.filter(|(uri, entry)| entry.held.is_some() && *uri != newest);
+            let Some((_, oldest)) = others.min_by_key(|(_, entry)| entry.used) else { return };
+            self.octets -= oldest.held.take().map_or(0, |held| held.table.bytes());
+        }
+    }
+
+    /// Forgets the server used longest ago if there are too many; a fifth of them at once, so that
+    /// this is rare.
+    fn make_room(&mut self, now: Instant) {
+        if self.servers.len() < MOST_SERVERS {
+            return;
+        }
+        let mut used: Vec<Instant> = self.servers.values().map(|entry| entry.used).collect();
+        used.sort_unstable();
+        let oldest = used.get(used.len() / 5).copied().unwrap_or(now);
+        let octets = &mut self.octets;
+        self.servers.retain(|_, entry| {
+            let keep = entry.used > oldest || entry.is_flying();
+            if !keep {
+                *octets -= entry.held.take().map_or(0, |held| held.table.bytes());
+            }
+            keep
+        });
+    }
+}
+
+impl Entry {
+    /// Whether a flight is under way: one whose task was dropped never lands.
+    fn is_flying(&self) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
+    }
+
+    fn fail(&mut self, error: Error, now: Instant) {
+        let times = self.failure.as_ref().map_or(0, |failure| failure.times);
+        let pause = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
+        let pause = error.retry_after().unwrap_or(pause).min(LONGEST_PAUSE);
+        self.failure = Some(Failure { error, times: times + 1, until: now + pause });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Server URI to table: each fetched once for all who ask, kept while it is fresh, replaced as a
+//! whole.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::error::{Error, Fault};
+use crate::load::{Loaded, Loader};
+use crate::server_table::ServerTable;
+use crate::shelf::{Landing, Look, Shelf};
+
+/// The tables of servers. Its lock is held for a moment only, never while something is awaited.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) loader: Loader,
+    shelf: Mutex<Shelf>,
+}
+
+impl Store {
+    /// An empty store.
+    pub(crate) fn new(loader: Loader) -> Self {
+        let shelf = Mutex::new(Shelf::new(loader.config.memory));
+        Self { loader, shelf }
+    }
+
+    /// The table of a server if it is fresh: no I/O, no waiting.
+    pub(crate) fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
+        Some(Arc::clone(&self.shelf().fresh(server, now)?.table))
+    }
+
+    /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.
+    pub(crate) async fn get(self: &Arc<Self>, server: &Url) -> Result<Arc<ServerTable>, Error> {
+        let now = Instant::now();
+        let mut flight = {
+            let mut all = self.shelf();
+            match all.look(server, now) {
+                Look::Fresh(table) => return Ok(table),
+                Look::Failing(error) => return Err(error),
+                Look::Flying(flight) => flight,
+                Look::Fetch(held) => self.take_off(&mut all, server, held, now),
+            }
+        };
+        let landed = flight.wait_for(Option::is_some).await;
+        let landed = landed.ok().and_then(|landing| landing.clone());
+        landed.unwrap_or_else(|| Err(Error::new(server, Fault::BrokenOff)))
+    }
+
+    /// Starts to fetch the table of a server if it is missing or about to expire. Needs a tokio
+    /// runtime around it; does not wait.
+    pub(crate) fn prepare(self: &Arc<Self>, server: &Url) {
+        let now = Instant::now();
+        let mut all = self.shelf();
+        if let Look::Fetch(held) = all.look_ahead(server, now) {
+            self.take_off(&mut all, server, held, now);
+        }
+    }
+
+    /// Notes that a server failed to answer a question of another kind.
+    pub(crate) fn failed(&self, server: &Url, error: &Error) {
+        self.shelf().failed(server, error, Instant::now());
+    }
+
+    /// Octets of all tables held.
+    pub(crate) fn octets(&self) -> usize {
+        self.shelf().octets()
+    }
+
+    fn take_off(
+        self: &Arc<Self>,
+        all: &mut Shelf,
+        server: &Url,
+        held: Option<Arc<Loaded>>,
+        now: Instant,
+    ) -> watch::Receiver<Landing> {
+        let (landing, flight) = watch::channel(None);
+        all.take_off(server, flight.clone(), now);
+        let (store, server) = (Arc::clone(self), server.clone());
+        tokio::spawn(async move {
+            let result = store.loader.load(&server, held.as_deref()).await;
+            let landed = store.shelf().land(&server, result, Instant::now());
+            landing.send_replace(Some(landed));
+        });
+        flight
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,93 @@
+//! One request over HTTP: its head and body as plain data, and the answer back on the wire.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH,
+};
+use hyper::{Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use crate::answer::{Answer, Head, Plan};
+use crate::catalogue::Catalogue;
+
+/// The largest body of a request, in octets.
+pub(crate) const MOST_OCTETS: usize = 1 << 20;
+
+/// The longest that a request's body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Answers a request from a client at this address.
+pub(crate) async fn respond(
+    request: Request<Incoming>,
+    client: IpAddr,
+    catalogue: Arc<Catalogue>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let plan = {
+        let header = |name| joined(&head.headers, &name);
+        let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
+        let if_none_match = header(IF_NONE_MATCH);
+        catalogue.plan(&Head {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            accept: accept.as_deref(),
+            content_type: content_type.as_deref(),
+            if_none_match: if_none_match.as_deref(),
+        })
+    };
+    let answer = match plan {
+        Plan::Send(answer) => answer,
+        Plan::Read(target) => match read(body).await {
+            // A large map takes a while to filter, and others are waiting.
+            Ok(body) => {
+                tokio::task::spawn_blocking(move || catalogue.answer(target, &body, client))
+                    .await
+                    .unwrap_or_else(|_| Answer::bare(500))
+            }
+            Err(answer) => *answer,
+        },
+    };
+    Ok(on_the_wire(answer))
+}
+
+/// All lines of a header in one, as they may be (RFC 9110 §5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    lines.map(String::from).reduce(|all, line| all + ", " + &line)
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Box<Answer>> {
+    let broken = |status, sentence: &str| Err(Box::new(Answer::broken(status, sentence)));
+    let too_large = || broken(413, &format!("a body of more than {MOST_OCTETS} octets"));
+    if body.size_hint().lower() > MOST_OCTETS as u64 {
+        return too_large(); // by its own announcement
+    }
+    match timeout(BODY_TIME, Limited::new(body, MOST_OCTETS).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(fault)) if fault.is::<LengthLimitError>() => too_large(),
+        Ok(Err(_)) => broken(400, "the body ended early"),
+        Err(_) => broken(408, "the body did not come in time"),
+    }
+}
+
+fn on_the_wire(answer: Answer) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.body));
+    // All our status codes are.
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+    let headers = response.headers_mut();
+    let mut set = |name, value: Option<HeaderValue>| value.map(|value| headers.insert(name, value));
+    set(CONTENT_TYPE, answer.media_type.map(|kind| HeaderValue::from_static(kind.as_str())));
+    set(ALLOW, answer.allow.map(HeaderValue::from_static));
+    set(ETAG, answer.etag.and_then(|tag| tag.try_into().ok()));
+    let max_age = answer.max_age.map(|age| format!("max-age={}", age.as_secs()));
+    set(CACHE_CONTROL, max_age.and_then(|value| value.try_into().ok()));
+    response
+}

@@ -1,0 +1,202 @@
+//! Answers to requests with a body: filtered maps, endpoint costs and endpoint properties (RFC
+//! 7285 §11.3 to §11.5).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use alto_messages::{
+    AddressType, Constraint, CostMap, CostMapBuilder, CostMapFilter, CostType, EndpointCostRequest,
+    EndpointCosts, EndpointProperties, EndpointPropertyRequest, ErrorBody, ErrorCode, Fault,
+    Limits, NetworkMapBuilder, NetworkMapFilter, PidId, PidName, PidTable, PropertyName,
+    ReadOptions, TypedAddress,
+};
+use ipnet::IpNet;
+
+use crate::answer::{Answer, Target};
+use crate::catalogue::Catalogue;
+use crate::maps::Maps;
+use crate::offer::pid_property;
+
+/// The most pairs of endpoints in one request: the work is their product, the request only their
+/// sum (§15.5).
+pub(crate) const MOST_PAIRS: usize = 250_000;
+
+impl Catalogue {
+    /// The answer to a request for `target` with this body, from a client at this address.
+    pub fn answer(&self, target: Target, body: &[u8], client: IpAddr) -> Answer {
+        let maps = self.maps();
+        let made = match target {
+            Target::FilteredNetworkMap => filtered_network_map(maps, body),
+            Target::FilteredCostMap => filtered_cost_map(maps, body),
+            Target::EndpointCost => endpoint_costs(maps, body, TypedAddress(client.to_canonical())),
+            Target::EndpointProperty => endpoint_properties(maps, body),
+        };
+        made.map_or_else(Refusal::answer, |body| {
+            Answer::found(target.media_type(), body, self.max_age())
+        })
+    }
+}
+
+/// A body, or why there is none.
+type Made = Result<Vec<u8>, Refusal>;
+
+/// Why a request has no answer.
+enum Refusal {
+    /// It is at fault, and this says how.
+    Theirs(ErrorBody),
+    /// We are. A part of a map is a map, so putting it together does not fail.
+    Ours,
+}
+
+impl Refusal {
+    fn value(field: &str, value: &str) -> Self {
+        let (field, value) = (Some(field.into()), Some(value.into()));
+        let code = ErrorCode::InvalidFieldValue;
+        Self::Theirs(ErrorBody { code, syntax_error: None, field, value })
+    }
+
+    fn request(fault: &Fault) -> Self {
+        Self::Theirs(ErrorBody::from(fault))
+    }
+
+    fn part(_: Fault) -> Self {
+        Self::Ours
+    }
+
+    fn answer(self) -> Answer {
+        match self {
+            Self::Theirs(error) => Answer::refusal(400, &error),
+            Self::Ours => Answer::bare(500),
+        }
+    }
+}
+
+/// Some of the PIDs, some kinds of addresses; the version is that of the whole map (§11.3.1.6).
+fn filtered_network_map(maps: &Maps, body: &[u8]) -> Made {
+    let filter =
+        NetworkMapFilter::parse(body, &read_options()).map_err(|f| Refusal::request(&f))?.message;
+    let network = maps.network();
+    let wanted = chosen(network.pids(), &filter.pids);
+    let is_wanted = |net: &IpNet| {
+        let types = &filter.address_types;
+        types.is_empty() || types.contains(&AddressType::of(net.addr()))
+    };
+    let mut builder = NetworkMapBuilder::new(Limits::default());
+    let mut places = BTreeMap::new();
+    for (pid, name) in network.pids().iter().filter(|(pid, _)| wanted[pid.index()]) {
+        places.insert(pid, builder.pid(name.as_str()).map_err(Refusal::part)?);
+    }
+    for (net, pid) in network.prefixes().filter(|(net, _)| is_wanted(net)) {
+        if let Some(place) = places.get(&pid) {
+            builder.prefix(*place, net).map_err(Refusal::part)?;
+        }
+    }
+    Ok(builder.finish(Some(maps.vtag().clone())).map_err(Refusal::part)?.message.to_json())
+}
+
+/// Some of the rows and columns, and costs that meet all constraints (§11.3.2.6).
+fn filtered_cost_map(maps: &Maps, body: &[u8]) -> Made {
+    let filter =
+        CostMapFilter::parse(body, &read_options()).map_err(|f| Refusal::request(&f))?.message;
+    let map = offered(maps, &filter.cost_type)?;
+    let sources = chosen(map.pids(), &filter.sources);
+    let destinations = chosen(map.pids(), &filter.destinations);
+    let mut builder = CostMapBuilder::new(Limits::default());
+    for (_, name) in map.pids().iter() {
+        builder.pid(name.as_str()).map_err(Refusal::part)?; // so that the numbers stay the same
+    }
+    for source in map.sources().filter(|source| sources[source.index()]) {
+        let row = map.row(source).filter(|(destination, cost)| {
+            destinations[destination.index()] && admitted(&filter.constraints, *cost)
+        });
+        let row: Vec<_> = row.collect();
+        if !row.is_empty() {
+            builder.row(source, row).map_err(Refusal::part)?;
+        }
+    }
+    let made = builder.finish(map.cost_type.clone(), map.dependent_vtags.clone());
+    Ok(made.map_err(Refusal::part)?.message.to_json())
+}
+
+/// Which PIDs a list names, by number. An empty list names all (§11.3.1.3); names of no PID count
+/// as absent, but a list of only such names is not empty, and names none.
+fn chosen(pids: &PidTable, names: &[PidName]) -> Vec<bool> {
+    let mut chosen = vec![names.is_empty(); pids.len()];
+    for pid in names.iter().filter_map(|name| pids.id(name.as_str())) {
+        chosen[pid.index()] = true;
+    }
+    chosen
+}
+
+fn admitted(constraints: &[Constraint], cost: f64) -> bool {
+    constraints.iter().all(|constraint| constraint.admits(cost))
+}
+
+/// The cost map of that type; the refusal names the half of the type that is not offered.
+fn offered<'m>(maps: &'m Maps, cost_type: &CostType) -> Result<&'m CostMap, Refusal> {
+    maps.costs_of(cost_type).ok_or_else(|| {
+        let is_known = maps.costs().iter().any(|map| map.cost_type.metric == cost_type.metric);
+        if is_known {
+            Refusal::value("cost-type/cost-mode", cost_type.mode.as_str())
+        } else {
+            Refusal::value("cost-type/cost-metric", cost_type.metric.as_str())
+        }
+    })
+}
+
+/// Costs between the endpoints' PIDs; an empty list means the client (§11.5.1.3).
+fn endpoint_costs(maps: &Maps, body: &[u8], client: TypedAddress) -> Made {
+    let request = EndpointCostRequest::parse(body, &read_options())
+        .map_err(|f| Refusal::request(&f))?
+        .message;
+    let map = offered(maps, &request.cost_type)?;
+    let or_client = |list: Vec<TypedAddress>| if list.is_empty() { vec![client] } else { list };
+    let sources = or_client(request.sources);
+    let destinations = or_client(request.destinations);
+    let pairs = sources.len().saturating_mul(destinations.len());
+    if pairs > MOST_PAIRS {
+        return Err(Refusal::value("endpoints", &format!("{pairs} pairs; at most {MOST_PAIRS}")));
+    }
+    let destinations = located(maps, &destinations);
+    let mut costs = BTreeMap::new();
+    for (source, from) in located(maps, &sources) {
+        let cost = |(to, pid): &(TypedAddress, PidId)| Some((*to, map.get(from, *pid)?));
+        let row = destinations.iter().filter_map(cost);
+        let row: BTreeMap<_, _> =
+            row.filter(|(_, cost)| admitted(&request.constraints, *cost)).collect();
+        if !row.is_empty() {
+            costs.insert(source, row);
+        }
+    }
+    Ok(EndpointCosts { cost_type: map.cost_type.clone(), costs }.to_json())
+}
+
+/// The endpoints that have a PID, with it.
+fn located(maps: &Maps, endpoints: &[TypedAddress]) -> Vec<(TypedAddress, PidId)> {
+    endpoints.iter().filter_map(|endpoint| Some((*endpoint, maps.pid(endpoint.0)?))).collect()
+}
+
+/// The PIDs of endpoints; one without a PID has no such property (§11.4.1.6).
+fn endpoint_properties(maps: &Maps, body: &[u8]) -> Made {
+    let request = EndpointPropertyRequest::parse(body, &read_options())
+        .map_err(|f| Refusal::request(&f))?
+        .message;
+    let pid = pid_property(maps).map_err(|_| Refusal::Ours)?;
+    if let Some(unknown) = request.properties.iter().find(|property| **property != pid) {
+        return Err(Refusal::value("properties", unknown.as_str()));
+    }
+    if request.properties.is_empty() {
+        return Err(Refusal::value("properties", "[]"));
+    }
+    let properties = |endpoint: TypedAddress| -> BTreeMap<PropertyName, String> {
+        let found = maps.pid(endpoint.0).map(|found| maps.network().pids().name(found));
+        found.map(|name| (pid.clone(), name.as_str().to_owned())).into_iter().collect()
+    };
+    let endpoints = request.endpoints.iter().map(|endpoint| (*endpoint, properties(*endpoint)));
+    let dependent_vtags = vec![maps.vtag().clone()];
+    Ok(EndpointProperties { dependent_vtags, endpoints: endpoints.collect() }.to_json())
+}
+
+fn read_options() -> ReadOptions {
+    ReadOptions::default()
+}
