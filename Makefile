@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
+.PHONY: check packages fmt clippy test features doc deny fuzz sweep bench demo
 
 # What the tests need from Debian: name servers to test against.
 PACKAGES := ca-certificates nsd knot bind9 unbound
@@ -38,6 +38,10 @@ deny:
 SECONDS := 10
 fuzz:
 	scripts/fuzz $(SECONDS)
+
+# Ten million strangers against the cache, in 64 MiB of memory. Needs control groups.
+sweep:
+	scripts/sweep
 
 # Ratios against named baselines, in one run.
 bench:
