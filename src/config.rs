@@ -27,7 +27,9 @@ pub struct Config {
     pub policy: Policy,
     /// What each backend's cache holds, and for how long (`cache.bytes`, `cache.stale`).
     pub cache: CacheConfig,
-    /// The most time one call may take, whatever the caller says (`discovery.timeout`).
+    /// The most time one discovery may take (`discovery.timeout`): backends share it out among what
+    /// they ask. A call with an earlier deadline waits less; what it asked for goes on without it and
+    /// is remembered.
     pub timeout: Duration,
     /// The most calls under way in one backend at once (`discovery.calls`); one more is refused.
     pub calls: usize,

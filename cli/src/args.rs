@@ -151,6 +151,15 @@ impl RankOptions {
     }
 }
 
+impl DiscoverOptions {
+    /// The configuration.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let mut config = self.setup.config()?;
+        config.timeout = self.timeout.unwrap_or(config.timeout);
+        Ok(config)
+    }
+}
+
 impl MapOptions {
     /// The configuration.
     pub(crate) fn config(&self) -> Result<Config, Error> {

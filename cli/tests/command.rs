@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use alto_testkit::scripted::Scripted;
 use alto_testkit::wire::rcode;
 use alto_testkit::{NameServer as _, Zone, ZoneFile, nsd};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn alto(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alto"));
@@ -230,26 +230,40 @@ fn a_closed_pipe_ends_it_quietly() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// The wait for a silent server ends when the user says.
+/// The wait for silent servers ends when the user says, and the time is shared out: each name is asked
+/// of both resolvers, and the account of it arrives.
 #[test]
 fn the_timeout_is_kept() {
-    let server = server();
-    server.on_any(|_| vec![]);
-    let resolver = server.address().to_string();
-    let arguments = [
-        "discover",
-        "--resolver",
-        &resolver,
-        "--allow-documentation",
-        "--timeout",
-        "200ms",
-        "--json",
-        "203.0.113.5",
-    ];
-    let output = alto(&arguments).output().unwrap();
-    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(record["outcome"], "unavailable");
-    assert_eq!(record["error"]["code"], "timeout");
+    let silent = [server(), server()];
+    for server in &silent {
+        server.on_any(|_| vec![]);
+    }
+    let record = found_in_time(&silent);
+    assert_eq!(
+        (&record["outcome"], &record["error"]["code"]),
+        (&json!("unavailable"), &json!("timeout"))
+    );
+    let names = ["5.113.0.203", "113.0.203", "0.203", "203"].map(|n| format!("{n}.in-addr.arpa."));
+    assert_eq!(record["queries"], json!(names));
+    assert!(silent.iter().all(|server| server.log().total() >= names.len()));
+}
+
+/// A hurried call finds its server although the first resolver is silent.
+#[test]
+fn a_hurry_reaches_the_next_resolver() {
+    let resolvers = [server(), server()];
+    resolvers[0].on_any(|_| vec![]);
+    assert_eq!(found_in_time(&resolvers)["outcome"], "found");
+}
+
+/// What `discover --timeout 600ms` says about 203.0.113.5, asking these.
+fn found_in_time(resolvers: &[Scripted]) -> Value {
+    let mut command = alto(&["discover", "--allow-documentation", "--json", "--timeout", "600ms"]);
+    for resolver in resolvers {
+        command.args(["--resolver", &resolver.address().to_string()]);
+    }
+    let output = command.arg("203.0.113.5").output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]
