@@ -2,12 +2,12 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz sweep bench demo
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench demo
 
 # What the tests need from Debian: name servers to test against.
 PACKAGES := ca-certificates nsd knot bind9 unbound
 
-check: packages fmt clippy test features doc deny
+check: packages fmt clippy test models features doc deny
 	@echo "check: everything passed"
 
 # Installs what is missing and says so; fails if it can't.
@@ -22,6 +22,11 @@ clippy:
 
 test:
 	scripts/test
+
+# The threads of cache and coalescing in thousands of orders, under a model checker.
+models:
+	RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p alto-discovery-core --lib \
+		--target-dir target/models models::
 
 # Each feature builds and passes its tests alone, and `dns` pulls in no HTTP client.
 features:
