@@ -14,6 +14,7 @@ use alto_discovery_core::{Answer, Backend, BoxFuture, Call, Dnssec, Error, Peer,
 use alto_testkit::scripted::Scripted;
 use alto_testkit::{NameServer as _, Zone};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 const CALLERS: usize = 50_000;
 /// In one /24, which has a server at its own name.
@@ -103,7 +104,7 @@ async fn each_name_arrives_once() {
     let mut most_open = 0;
     while let Some(outcome) = callers.join_next().await {
         assert!(outcome.unwrap().is_ok());
-        if callers.len() % 100 == 0 {
+        if callers.len().is_multiple_of(100) {
             most_open = most_open.max(std::fs::read_dir("/proc/self/fd").unwrap().count());
         }
     }
@@ -111,4 +112,23 @@ async fn each_name_arrives_once() {
     let names = server.log().names();
     assert_eq!(names.len(), PEERS + 1, "{names:?}");
     assert_eq!(server.log().count(R24), 1);
+}
+
+/// Callers that keep coming, one each 20 ms, while facts are refreshed ahead of their end: what
+/// peers share is asked for once in its life, not once for each of them.
+#[tokio::test(start_paused = true)]
+async fn a_steady_stream_asks_once_in_a_lifetime() {
+    let asked = Arc::new(Counting::default());
+    let upstream: Arc<dyn Upstream> = asked.clone();
+    let stack = stack(DnsBackend::with_upstream(&config(), policy(), upstream).unwrap());
+    let end = Instant::now() + Duration::from_secs(1_000);
+    for number in 0.. {
+        if Instant::now() >= end {
+            break;
+        }
+        assert!(stack.discover(&peer(number), &Call::default()).await.is_ok());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let asked = asked.0.lock().unwrap();
+    assert!(asked.values().all(|times| *times <= 3), "{asked:?}");
 }
