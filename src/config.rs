@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use alto_discovery_core::layers::{CacheConfig, Coalesce};
-use alto_discovery_core::{Error, Policy, Setting, SettingValue};
+use alto_discovery_core::{Error, Finding, Policy, Setting, SettingValue};
 
 use crate::registry::{self, Backends, Sections};
 
@@ -186,6 +186,16 @@ impl Config {
             }
         }
         text
+    }
+
+    /// Looks at what the backends of this configuration stand on outside this program (resolvers, the
+    /// clock), and says what to do where that is not as it should be. Asks the network, a bounded time.
+    pub async fn examine(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for entry in self.order.iter().filter_map(|name| registry::find(name)) {
+            findings.extend((entry.examine)(&self.backends, self.policy).await);
+        }
+        findings
     }
 
     fn set_table(&mut self, prefix: &str, table: &toml::Table) -> Result<(), Error> {

@@ -225,7 +225,7 @@ fn line(text: &mut String, first: &str, rest: &str) {
 }
 
 /// What users and networks write must not steer a terminal or pass for another line.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
     text.chars().map(shown).collect()
 }
