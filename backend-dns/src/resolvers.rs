@@ -111,7 +111,7 @@ impl Resolvers {
         reply::read(&message, question.name, believed)
     }
 
-    /// Whether there is an answer as long as nobody checks it (spec 12).
+    /// Whether there is an answer as long as nobody checks it.
     async fn has_data(&self, server: &Server, question: Question<'_>, until: Instant) -> bool {
         let unchecked = question.wishing(Wish::Unchecked);
         let reply = self.exchange.ask(&server.way, unchecked, until).await;
