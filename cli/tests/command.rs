@@ -97,7 +97,7 @@ fn a_list_on_standard_input() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Spec 12: each ending alone has its status.
+/// Each ending alone has its status.
 #[test]
 fn exit_statuses() {
     let server = server();
@@ -287,7 +287,9 @@ fn demo_finds_each_network_s_server() {
 fn demo_without_its_name_server_finds_nothing() {
     let output = alto(&["demo", "--without-name-server"]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("nothing: ") && !told.contains("peers   https://"), "{told}");
+    let failures = told.lines().filter(|line| line.contains("nothing: "));
+    assert!(failures.count() <= 12, "one line a network:\n{told}");
+    assert!(told.contains("nothing: unreachable") && !told.contains("peers   https://"), "{told}");
     assert_eq!(output.status.code(), Some(3));
 }
 
