@@ -16,6 +16,7 @@ const SILENCE: u32 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     silent: u32,
+    last_reply: Option<Instant>,
     /// Set while it cannot be reached: the last time it was tried.
     down_since_try: Option<Instant>,
 }
@@ -39,13 +40,18 @@ impl Breaker {
     }
 
     /// It replied, whatever it said. Whether it was thought unreachable before.
-    pub(crate) fn replied(&mut self) -> bool {
+    pub(crate) fn replied(&mut self, now: Instant) -> bool {
         self.silent = 0;
+        self.last_reply = Some(now);
         self.down_since_try.take().is_some()
     }
 
-    /// It did not reply in time.
-    pub(crate) fn was_silent(&mut self, now: Instant) {
+    /// It did not reply in time to a question of the moment `asked`. That says nothing if it replied
+    /// to another one since.
+    pub(crate) fn was_silent(&mut self, asked: Instant, now: Instant) {
+        if self.last_reply.is_some_and(|reply| reply > asked) {
+            return;
+        }
         self.silent = self.silent.saturating_add(1);
         if self.silent >= SILENCE {
             self.refused(now);
@@ -74,9 +80,22 @@ mod tests {
         assert_eq!(breaker.claim(start + 499 * MS), Standing::Down);
         assert_eq!(breaker.claim(start + 500 * MS), Standing::Due);
         assert_eq!(breaker.claim(start + 501 * MS), Standing::Down, "one probe at a time");
-        assert!(breaker.replied());
+        assert!(breaker.replied(start + 501 * MS));
         assert_eq!(breaker.claim(start + 502 * MS), Standing::Up);
-        assert!(!breaker.replied(), "it was not down");
+        assert!(!breaker.replied(start + 502 * MS), "it was not down");
+    }
+
+    /// A reply shows that it is there: questions of earlier that stay without one are no outage.
+    #[test]
+    fn what_an_outage_swallowed_opens_nothing_later() {
+        let mut breaker = Breaker::default();
+        let asked = Instant::now();
+        breaker.replied(asked + 100 * MS);
+        (0..9).for_each(|_| breaker.was_silent(asked, asked + 2_000 * MS));
+        assert_eq!(breaker.claim(asked + 2_000 * MS), Standing::Up);
+        let later = asked + 101 * MS;
+        (0..4).for_each(|_| breaker.was_silent(later, later + 2_000 * MS));
+        assert_eq!(breaker.claim(later + 2_000 * MS), Standing::Down);
     }
 
     /// A slow zone is no outage; many questions without any reply are.
@@ -85,13 +104,11 @@ mod tests {
         let mut breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..10 {
-            breaker.was_silent(now);
-            breaker.was_silent(now);
-            breaker.was_silent(now);
-            breaker.replied();
+            (0..3).for_each(|_| breaker.was_silent(now, now));
+            breaker.replied(now);
         }
         assert_eq!(breaker.claim(now), Standing::Up);
-        (0..4).for_each(|_| breaker.was_silent(now));
+        (0..4).for_each(|_| breaker.was_silent(now, now));
         assert_eq!(breaker.claim(now), Standing::Down);
     }
 }

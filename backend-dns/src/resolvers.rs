@@ -137,8 +137,9 @@ impl Resolvers {
             let sentence = format!("the resolver {} cannot be reached", server.address);
             return Err(Failure::Unreachable(sentence.into()));
         }
+        let asked = Instant::now();
         let reply = self.exchange.ask(&server.way, question, until).await;
-        self.note(server, &reply);
+        self.note(server, &reply, asked);
         reply.map_err(|fault| failure(server, fault))
     }
 
@@ -147,21 +148,22 @@ impl Resolvers {
         let root = Name::root();
         let question = Question::new(&root, RecordType::NS);
         let until = until.min(Instant::now() + server.probe_time());
+        let asked = Instant::now();
         let reply = self.exchange.ask(&server.way, question, until).await;
-        self.note(server, &reply);
+        self.note(server, &reply, asked);
         reply.is_ok()
     }
 
-    fn note(&self, server: &Server, reply: &Result<Message, Fault>) {
+    fn note(&self, server: &Server, reply: &Result<Message, Fault>, asked: Instant) {
         let now = Instant::now();
         let mut breaker = server.breaker();
         match reply {
             Ok(_) | Err(Fault::Unreadable(_)) => {
-                if breaker.replied() {
+                if breaker.replied(now) {
                     self.recoveries.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Err(Fault::Silent) => breaker.was_silent(now),
+            Err(Fault::Silent) => breaker.was_silent(asked, now),
             Err(Fault::Refused(_)) => breaker.refused(now),
             Err(Fault::Local(_)) => {}
         }
