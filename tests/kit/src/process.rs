@@ -155,7 +155,15 @@ fn build(package: &str, program: &str, profile_folder: &Path) {
         Some(name) => name,
     };
     let target = profile_folder.parent().expect("the target folder");
-    let status = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells the test of the test's own package would have dependencies built once more.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
+    let status = command
         .args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile])
         .arg("--target-dir")
         .arg(target)
