@@ -4,4 +4,7 @@
 #![allow(missing_docs)]
 
 mod command;
+mod dnssec;
 mod grid;
+mod other_signers;
+mod signed_zones;

@@ -1,6 +1,6 @@
 //! What all name servers of the kit have in common, and how the real ones are run.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::dns_zone::Zone;
 use crate::ports;
 use crate::process::{Process, installed, wait_until};
+use crate::record::Record;
 use crate::wire::{Question, kind};
 
 /// A name server on loopback, ended when dropped.
@@ -35,9 +36,20 @@ pub struct ZoneFile {
     pub text: String,
 }
 
+impl ZoneFile {
+    /// The zone of these records.
+    pub fn new(apex: impl Into<String>, records: &[Record]) -> Self {
+        let text = records.iter().fold(String::new(), |mut text, record| {
+            writeln!(text, "{record}").expect("writing to a string");
+            text
+        });
+        Self { apex: apex.into(), text }
+    }
+}
+
 impl From<&Zone> for ZoneFile {
     fn from(zone: &Zone) -> Self {
-        Self { apex: ".".into(), text: zone.master_file() }
+        Self::new(".", zone.records())
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ring::digest;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
+use crate::dns_zone::Zone;
+use crate::name_server::ZoneFile;
 use crate::record::{Data, Record};
 use crate::wire::{Octets, kind};
 
@@ -17,6 +19,26 @@ const ED25519: u8 = 15;
 const SHA256: u8 = 2;
 /// 2020-01-01 and 2080-01-01, in seconds since 1970: no clock is read.
 const VALID: (u32, u32) = (1_577_836_800, 3_471_292_800);
+
+/// A signed zone as its operator hands it over.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// For the server of the zone.
+    pub file: ZoneFile,
+    /// For the parent: the DS records that vouch for it; none if it is to pass for unsigned.
+    pub ds: Vec<Record>,
+}
+
+/// The root zone, signed by this key, with the delegations of zones below it and what vouches for
+/// them. The key's DS record is what a validator is to trust.
+pub fn signed_root(zone: &Zone, below: &[Published], key: &Key) -> ZoneFile {
+    let mut records = zone.records().to_vec();
+    for Published { file, ds } in below {
+        records.push(Record::new(&file.apex, 300, Data::Ns("ns.root.".into())));
+        records.extend(ds.iter().cloned());
+    }
+    ZoneFile::new(".", &sign(".", &records, key, Denial::Nsec))
+}
 
 /// A key that signs, and what its DNSKEY record says of it (RFC 4034 §2.1).
 #[derive(Debug)]
