@@ -6,10 +6,13 @@ use std::sync::Mutex;
 
 use alto_testkit::process::side_by_side;
 use alto_testkit::scripted::Scripted;
+use alto_testkit::signer::Key;
+use alto_testkit::unbound::{Reasons, Validation};
 use alto_testkit::vectors::{self, ServedBy, Vector};
 use alto_testkit::{Daemon, NameServer, ZoneFile, bind, knot, nsd, unbound};
 
 use crate::command::{check, fails};
+use crate::signed_vectors::zones_of;
 
 /// A server program as the authority for the root: what a vector does not name does not exist.
 struct Authority {
@@ -46,9 +49,19 @@ fn vectors_against_all_servers() {
         to_do.extend(AUTHORITIES.iter().map(|authority| (authority, group.clone())));
     }
     side_by_side(to_do, |(authority, group)| against(authority, &group, &grid));
-    for vector in vectors::all().iter().filter(|vector| vector.server == ServedBy::Scripted) {
-        let server = Scripted::for_vector(vector);
-        grid.note(vector, "scripted", check(vector, server.address()));
+    for vector in vectors::all() {
+        match vector.server {
+            ServedBy::Any => {}
+            ServedBy::Scripted => {
+                let server = Scripted::for_vector(&vector);
+                grid.note(&vector, "scripted", check(&vector, server.address()));
+            }
+            ServedBy::Dnssec => {
+                for authority in &AUTHORITIES {
+                    behind_validator(authority, &vector, &grid);
+                }
+            }
+        }
     }
     grid.conclude();
 }
@@ -68,6 +81,18 @@ fn against(authority: &Authority, group: &[Vector], grid: &Grid) {
             }
         }
     }
+}
+
+/// A vector that needs a validating resolver before its authority.
+fn behind_validator(authority: &Authority, vector: &Vector, grid: &Grid) {
+    let key = Key::new(0);
+    let files = zones_of(vector, &key);
+    let zones = files[1..].iter().map(|file| file.apex.clone()).collect();
+    let server = (authority.launch)(&files);
+    let validation = Validation { anchor: key.ds("."), zones, reasons: Reasons::Kept };
+    let resolver = unbound::launch_validating(server.address(), &validation);
+    let column = format!("{}+unbound", authority.name);
+    grid.note(vector, &column, check(vector, resolver.address()));
 }
 
 impl Grid {

@@ -7,4 +7,5 @@ mod command;
 mod dnssec;
 mod grid;
 mod other_signers;
+mod signed_vectors;
 mod signed_zones;
