@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alto_discovery_core::Dnssec;
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{NAPTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
@@ -42,10 +42,17 @@ pub(crate) fn read(message: &Message, asked: &Name, believed: bool) -> Result<Re
     Ok(Reply { holds, ttl, zone: None, dnssec })
 }
 
-/// The validation error the message tells of, if any.
+/// The validation error the message tells of, if any. There may be other errors beside it.
 pub(crate) fn validation_error(message: &Message) -> Option<String> {
-    let option = message.edns.as_ref()?.option(EdnsCode::from(EXTENDED_ERROR))?;
-    let EdnsOption::Unknown(_, data) = option else { return None };
+    let options = &message.edns.as_ref()?.options().options;
+    options.iter().find_map(|(_, option)| match option {
+        EdnsOption::Unknown(EXTENDED_ERROR, data) => of_validation(data),
+        _ => None,
+    })
+}
+
+/// RFC 8914 §2: a code, and text for people.
+fn of_validation(data: &[u8]) -> Option<String> {
     let (code, text) = data.split_first_chunk::<2>()?;
     let code = u16::from_be_bytes(*code);
     let text = text.escape_ascii();
