@@ -411,7 +411,7 @@ fn servfail(question: &Message, extended_errors: &[u16]) -> Message {
     reply.metadata.recursion_available = true;
     if let Some(edns) = reply.edns.as_mut() {
         for code in extended_errors {
-            let text = [&code.to_be_bytes()[..], b"signature expired"].concat();
+            let text = [&code.to_be_bytes()[..], b"said so"].concat();
             edns.options_mut().insert(EdnsOption::Unknown(15, text));
         }
     }
@@ -437,6 +437,8 @@ async fn bogus_is_no_mere_failure() {
             "{result:?}"
         );
     }
+    let message = outcome(&told_among_others).await.unwrap_err().to_string();
+    assert!(message.ends_with("DNSKEY missing (extended error 9): said so"), "{message}");
     assert_eq!(told.names(), ALL4);
     assert_eq!(found_out.names().len(), 8);
     let other_kind = Server::start(|question, _| octets(&servfail(question, &[22]))).await;

@@ -32,7 +32,7 @@ fn broken_zones_are_told_apart() {
     side_by_side(CASES.iter().enumerate().collect(), |(at, case)| {
         let peer = format!("198.51.{at}.3");
         let mut row = format!("{:<46} {:<16}", case.name, case.rule);
-        for mode in [Mode::Prefer, Mode::Require, Mode::Off] {
+        for mode in [Mode::Require, Mode::Prefer, Mode::Off] {
             for reasons in [Reasons::Told, Reasons::Kept] {
                 let said = bed.discover(mode, reasons, &peer);
                 if let Err(fault) = expected(case.shows, mode).check(&said, at) {
@@ -40,14 +40,18 @@ fn broken_zones_are_told_apart() {
                     faults.lock().expect("no panic").push(fault);
                 }
                 if reasons == Reasons::Told && mode != Mode::Off {
-                    write!(row, " {:<26}", in_short(&said)).expect("writing to a string");
+                    write!(row, " {:<27}", in_short(&said)).expect("writing to a string");
+                }
+                if reasons == Reasons::Told && mode == Mode::Require {
+                    write!(row, " {:<24}", reason(&said)).expect("writing to a string");
                 }
             }
         }
         rows.lock().expect("no panic").insert(at, row);
     });
     let rows: Vec<String> = rows.into_inner().expect("no panic").into_values().collect();
-    println!("{:<63} {:<26} require\n{}", "zone", "prefer", rows.join("\n"));
+    let head = format!("{:<63} {:<27} {:<24} prefer", "zone", "require", "resolver's reason");
+    println!("{head}\n{}", rows.join("\n"));
     let faults = faults.into_inner().expect("no panic");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let broken = CASES.iter().filter(|case| case.shows.is_bogus());
@@ -168,6 +172,13 @@ fn in_short(said: &Said) -> String {
     };
     let incomplete = if said.record["incomplete"] == json!(true) { ", incomplete" } else { "" };
     format!("{}{server}, {}{incomplete}", word("outcome"), word("dnssec"))
+}
+
+/// What the resolver says is wrong, if anything.
+fn reason(said: &Said) -> String {
+    let message = said.record["error"]["message"].as_str().unwrap_or_default();
+    let reason = message.split_once("failed: ").map_or("", |(_, reason)| reason);
+    reason.split(" (").next().unwrap_or_default().to_owned()
 }
 
 /// A signed root with these zones below it, and a validating resolver that says why data is not
