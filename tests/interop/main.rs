@@ -3,9 +3,12 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod bed;
+mod cases;
 mod command;
 mod dnssec;
 mod grid;
 mod other_signers;
 mod signed_vectors;
 mod signed_zones;
+mod trust;
