@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alto_discovery_core::{
-    Backend, BackendConfig, Error, Policy, Setting, SettingValue, duration_text,
+    Backend, BackendConfig, BoxFuture, Error, Finding, Policy, Setting, SettingValue, duration_text,
 };
 
 use crate::NAME;
@@ -198,6 +198,10 @@ impl BackendConfig for DnsConfig {
 
     fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error> {
         Ok(Arc::new(DnsBackend::new(self, policy)?))
+    }
+
+    fn examine(&self, policy: Policy) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(crate::doctor::examine(self, policy))
     }
 }
 

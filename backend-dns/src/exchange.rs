@@ -30,8 +30,30 @@ const PADDING: u16 = 12;
 pub(crate) struct Question<'n> {
     pub(crate) name: &'n Name,
     pub(crate) kind: RecordType,
-    /// Whether the resolver is to leave validation to us (RFC 4035 §3.2.2).
-    pub(crate) unchecked: bool,
+    pub(crate) wish: Wish,
+}
+
+/// What is asked of the resolver beside the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Nothing more.
+    Nothing,
+    /// That it does not validate (RFC 4035 §3.2.2).
+    Unchecked,
+    /// The signatures too (RFC 4035 §3.2.1).
+    Signatures,
+}
+
+impl<'n> Question<'n> {
+    /// A question for the records of a type at a name.
+    pub(crate) fn new(name: &'n Name, kind: RecordType) -> Self {
+        Self { name, kind, wish: Wish::Nothing }
+    }
+
+    /// The same with a wish.
+    pub(crate) fn wishing(self, wish: Wish) -> Self {
+        Self { wish, ..self }
+    }
 }
 
 /// How a resolver is asked.
@@ -139,7 +161,8 @@ impl Exchange {
         answers(question, reply.into_message())
     }
 
-    async fn over_tcp(
+    /// The reply over TCP.
+    pub(crate) async fn over_tcp(
         &self,
         server: SocketAddr,
         question: Question<'_>,
@@ -180,12 +203,13 @@ fn request(question: Question<'_>, edns: Edns, case: Case) -> DnsRequest {
     let mut options = DnsRequestOptions::default();
     options.use_edns = edns == Edns::Yes;
     options.edns_payload_len = UDP_PAYLOAD;
+    options.edns_set_dnssec_ok = question.wish == Wish::Signatures;
     options.recursion_desired = true;
     options.case_randomization = case == Case::Mixed;
     let query = Query::query(question.name.clone(), question.kind);
     let mut request = DnsRequest::from_query(query, options);
     request.metadata.authentic_data = true; // asks for the AD bit in the reply (RFC 6840 §5.7)
-    request.metadata.checking_disabled = question.unchecked;
+    request.metadata.checking_disabled = question.wish == Wish::Unchecked;
     request
 }
 
@@ -217,6 +241,17 @@ fn refuses_edns(message: &Message) -> bool {
 
 fn time_left(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("no reply in time"),
+            Self::Refused(error) => write!(f, "cannot be reached: {error}"),
+            Self::Local(error) => write!(f, "no question could be sent: {error}"),
+            Self::Unreadable(sentence) => f.write_str(sentence),
+        }
+    }
 }
 
 impl From<NetError> for Fault {

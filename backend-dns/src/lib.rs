@@ -26,6 +26,7 @@ mod address;
 mod backend;
 mod breaker;
 pub mod config;
+mod doctor;
 mod exchange;
 mod explain;
 pub mod fact;

@@ -363,7 +363,7 @@ mod tests {
         names.ask(&name(), SECOND, Freshness::Cached).await
     }
 
-    /// Hardening T10: many callers, one question.
+    /// Many callers, one question.
     #[tokio::test(start_paused = true)]
     async fn one_question_at_a_time() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), SECOND / 2);
@@ -382,7 +382,7 @@ mod tests {
         assert!(names.0.known().flights.is_empty());
     }
 
-    /// Spec 1.5: who waits no longer gets "no reply", and the late reply is remembered.
+    /// Who waits no longer gets "no reply", and the late reply is remembered.
     #[tokio::test(start_paused = true)]
     async fn a_late_reply_is_remembered() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), SECOND * 3 / 2);
@@ -420,7 +420,7 @@ mod tests {
         assert_eq!(upstream.asked(), 2);
     }
 
-    /// Hardening T11: TTL 0 is raised, and what has expired is asked again.
+    /// TTL 0 is raised, and what has expired is asked again.
     #[tokio::test(start_paused = true)]
     async fn what_expired_is_asked_again() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 0)), Duration::ZERO);
@@ -453,7 +453,7 @@ mod tests {
         assert_eq!(ask(&names).await.0.validity.lifetime(), SECOND * 5, "the count starts anew");
     }
 
-    /// Spec 1.5: when the resolver is back, what was remembered of the outage is void.
+    /// When the resolver is back, what was remembered of the outage is void.
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_forgotten_when_it_is_over() {
         let upstream = Scripted::new(Err(Failure::Timeout), Duration::ZERO);
@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(ask(&names).await.0.content, Content::NoName);
     }
 
-    /// Spec 1.5: during an outage nobody is asked, what is known is told, and what is remembered of
+    /// During an outage nobody is asked, what is known is told, and what is remembered of
     /// the outage keeps nobody from trying when it is time.
     #[tokio::test(start_paused = true)]
     async fn an_outage_costs_no_questions() {
@@ -517,7 +517,7 @@ mod tests {
         assert_eq!(upstream.asked(), 2, "a name that exists covers nothing");
     }
 
-    /// Spec 11: over a limit nothing is asked and nothing remembered; what is known is still told.
+    /// Over a limit nothing is asked and nothing remembered; what is known is still told.
     #[tokio::test(start_paused = true)]
     async fn limits_are_not_remembered() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), Duration::ZERO);

@@ -15,7 +15,7 @@ use crate::{APPROACH, NAME};
 /// An answer to which a failed question might have had a better one is kept no longer than this.
 const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Servers; else, what failed; else, what was refused; else, surely none (spec 1.5).
+/// Servers; else, what failed; else, what was refused; else, surely none.
 pub(crate) fn outcome(mut walk: Walk<'_>) -> Result<Answer, Error> {
     let trace = Trace::new(std::mem::take(&mut walk.path.steps));
     match walk.path.ending.take() {

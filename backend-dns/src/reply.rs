@@ -238,7 +238,7 @@ mod tests {
     }
 
     proptest! {
-        /// Hardening section 3: mutated packets never bring us down, and whatever is believed to be
+        /// Mutated packets never bring us down, and whatever is believed to be
         /// a record is owned by the name asked for or by its alias.
         #[test]
         fn mutated_replies_are_read_or_refused(

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::address::ResolverAddress;
 use crate::breaker::Breaker;
 use crate::config::{DnsConfig, TIMEOUT};
-use crate::exchange::{Exchange, Fault, Question, Way};
+use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::fact::Failure;
 use crate::reply;
 use crate::transport::{Link, Trust};
@@ -34,23 +34,19 @@ pub(crate) struct Resolvers {
     recoveries: AtomicU64,
 }
 
+/// A resolver, and how it stands with it.
 #[derive(Debug)]
-struct Server {
-    address: ResolverAddress,
-    way: Way,
+pub(crate) struct Server {
+    pub(crate) address: ResolverAddress,
+    pub(crate) way: Way,
     breaker: Mutex<Breaker>,
 }
 
 impl Resolvers {
     /// Reads files at most; opens no socket.
     pub(crate) fn new(config: &DnsConfig) -> Result<Self, Error> {
-        let addresses = match &config.resolver[..] {
-            [] => system_resolvers()?,
-            named => named.to_vec(),
-        };
-        let servers = servers(addresses, config)?;
         let resolvers = Self {
-            servers,
+            servers: servers(config)?,
             exchange: Exchange::new(),
             timeout: config.timeout,
             dnssec: config.dnssec,
@@ -71,7 +67,7 @@ impl Resolvers {
     async fn resolve(&self, name: &str, patience: Duration) -> Result<Reply, Failure> {
         let asked = Name::from_ascii(name)
             .map_err(|error| Failure::upstream(format!("{name} is no domain name: {error}")))?;
-        let question = Question { name: &asked, kind: RecordType::NAPTR, unchecked: false };
+        let question = Question::new(&asked, RecordType::NAPTR);
         let end = Instant::now() + self.timeout;
         let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
         // A caller in a hurry must not make a resolver look silent.
@@ -115,9 +111,9 @@ impl Resolvers {
         reply::read(&message, question.name, believed)
     }
 
-    /// Whether there is an answer as long as nobody checks it (spec 12).
+    /// Whether there is an answer as long as nobody checks it.
     async fn has_data(&self, server: &Server, question: Question<'_>, until: Instant) -> bool {
-        let unchecked = Question { unchecked: true, ..question };
+        let unchecked = question.wishing(Wish::Unchecked);
         let reply = self.exchange.ask(&server.way, unchecked, until).await;
         reply.is_ok_and(|message| {
             let code = message.metadata.response_code;
@@ -148,7 +144,8 @@ impl Resolvers {
 
     /// The simplest question, so that a slow zone says nothing about the resolver.
     async fn is_back(&self, server: &Server, until: Instant) -> bool {
-        let question = Question { name: &Name::root(), kind: RecordType::NS, unchecked: false };
+        let root = Name::root();
+        let question = Question::new(&root, RecordType::NS);
         let until = until.min(Instant::now() + server.probe_time());
         let reply = self.exchange.ask(&server.way, question, until).await;
         self.note(server, &reply);
@@ -199,8 +196,13 @@ impl Upstream for Resolvers {
     }
 }
 
-/// Authorities are read only if a server is to be asked over TLS.
-fn servers(addresses: Vec<ResolverAddress>, config: &DnsConfig) -> Result<Vec<Server>, Error> {
+/// The resolvers of the configuration, or else the system's. Authorities are read only if one is to
+/// be asked over TLS.
+pub(crate) fn servers(config: &DnsConfig) -> Result<Vec<Server>, Error> {
+    let addresses = match &config.resolver[..] {
+        [] => system_resolvers()?,
+        named => named.to_vec(),
+    };
     let mut trust: Option<Trust> = None;
     let mut servers = Vec::with_capacity(addresses.len());
     for address in addresses {

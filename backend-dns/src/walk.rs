@@ -24,7 +24,7 @@ use crate::plan::{Granularity, Plan, Rung, Transition};
 use crate::scope::NxdomainCut;
 use crate::service::{Service, Wanted};
 
-/// At most this many questions in one call, retries included (spec 1.5: 6 names of the procedure and
+/// At most this many questions in one call, retries included (6 names of the procedure and
 /// what non-terminal records add).
 pub const MAX_QUERIES: usize = 20;
 /// At most this many servers in an answer, the best ones.
@@ -268,7 +268,7 @@ impl<'r> Walk<'r> {
         }
     }
 
-    /// Only a sure "none" in the peer's own names leads to those of its fallback (spec 1.8 rule 3).
+    /// Only a sure "none" in the peer's own names leads to those of its fallback.
     fn leave_round(&mut self) {
         let next = self.rounds.get(self.path.round + 1);
         match next {

@@ -1,4 +1,4 @@
-//! The backend against name servers that do as they are told (hardening.md, faults to survive).
+//! The backend against name servers that do as they are told.
 
 mod support;
 
@@ -418,7 +418,7 @@ fn servfail(question: &Message, extended_errors: &[u16]) -> Message {
     reply
 }
 
-/// Spec 12: forged data is told apart from a failure, by an extended error or by asking unchecked.
+/// Forged data is told apart from a failure, by an extended error or by asking unchecked.
 #[tokio::test]
 async fn bogus_is_no_mere_failure() {
     let told = Server::start(|question, _| octets(&servfail(question, &[7]))).await;

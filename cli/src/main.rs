@@ -4,6 +4,7 @@
 mod args;
 mod demo;
 mod discover;
+mod doctor;
 mod input;
 mod map;
 mod paperwork;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Discover(options) => discover::run(&options),
         Command::Rank(options) => rank::run(&options),
         Command::Map(options) => map::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),

@@ -1,4 +1,4 @@
-//! A sweep of millions of IPv6 addresses against a cache that honest networks use (hardening T8),
+//! A sweep of millions of IPv6 addresses against a cache that honest networks use,
 //! and the time of a hit.
 //!
 //! `cargo run --release -p alto-discovery-core --example cache_sweep [-- STRANGERS [MIB]]`, by

@@ -156,7 +156,7 @@ fn a_prefix_has_one_pid() {
     assert_eq!(fault.code(), code::PREFIX_IN_TWO_PIDS);
 }
 
-/// `hardening` T6: a bad cost spoils the map, and the message says which.
+/// A bad cost spoils the map, and the message says which.
 #[test]
 fn costs() {
     let bad = |text| Refused(code::BAD_COST, text);

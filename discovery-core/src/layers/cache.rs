@@ -66,7 +66,7 @@ impl CacheConfig {
         default: 32 << 20,
         floor: 64 << 10,
         ceiling: 64 << 30,
-        source: "decision: half of a 64 MiB process (hardening T8); about 1 KiB an answer",
+        source: "decision: half of a 64 MiB process; about 1 KiB an answer",
     };
 
     /// The time for which an answer may be served past its life while its source is unreachable.
@@ -75,7 +75,7 @@ impl CacheConfig {
         default: Duration::from_secs(3_600),
         floor: Duration::ZERO,
         ceiling: Duration::from_secs(3_600),
-        source: "RFC 8767; hardening T10: at most 1 h",
+        source: "RFC 8767; decision: at most 1 h",
     };
 }
 
