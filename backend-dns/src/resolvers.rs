@@ -271,7 +271,7 @@ fn system_resolvers() -> Result<Vec<ResolverAddress>, Error> {
 mod tests {
     use super::*;
     use alto_discovery_core::{BackendConfig as _, Dnssec};
-    use hickory_proto::op::{MessageType, OpCode};
+    use hickory_proto::op::OpCode;
     use hickory_proto::rr::rdata::NAPTR;
     use hickory_proto::rr::{RData, Record};
 
@@ -292,7 +292,7 @@ mod tests {
             config.set("dns.resolver", resolvers).unwrap();
             let asked = Resolvers::new(&config).unwrap();
             let name = Name::from_ascii("100.51.198.in-addr.arpa.").unwrap();
-            let question = Question { name: &name, kind: RecordType::NAPTR, unchecked: false };
+            let question = Question::new(&name, RecordType::NAPTR);
             for server in &asked.servers {
                 let reply = asked.read(server, question, authentic(&name), Instant::now()).await;
                 assert_eq!(reply.unwrap().dnssec, believed, "{resolvers}: {}", server.address);
@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn authentic(name: &Name) -> Message {
-        let mut message = Message::new(7, MessageType::Response, OpCode::Query);
+        let mut message = Message::response(7, OpCode::Query);
         message.metadata.authentic_data = true;
         message.metadata.recursion_available = true;
         let text = |text: &str| text.as_bytes().into();
