@@ -3,6 +3,7 @@
 //! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
 //! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
+//! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
@@ -30,6 +31,7 @@ pub mod process;
 mod query_log;
 mod record;
 pub mod scripted;
+pub mod signer;
 pub mod tap;
 pub mod unbound;
 pub mod vectors;
