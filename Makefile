@@ -2,12 +2,12 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench demo
 
 # What the tests need from Debian: name servers to test against.
 PACKAGES := ca-certificates nsd knot bind9 bind9-utils unbound ldnsutils
 
-check: packages fmt clippy test features doc deny fuzz
+check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"
 
 # Installs what is missing and says so; fails if it can't.
@@ -23,6 +23,11 @@ clippy:
 test:
 	scripts/test
 
+# The threads of cache and coalescing in thousands of orders, under a model checker.
+models:
+	RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p alto-discovery-core --lib \
+		--target-dir target/models models::
+
 # Each feature builds and passes its tests alone, and `dns` pulls in no HTTP client.
 features:
 	scripts/features
@@ -37,6 +42,10 @@ deny:
 SECONDS := 10
 fuzz:
 	scripts/fuzz $(SECONDS)
+
+# Ten million strangers against the cache, in 64 MiB of memory. Needs control groups.
+sweep:
+	scripts/sweep
 
 # Ratios against named baselines, in one run.
 bench:

@@ -109,13 +109,11 @@ impl Names {
     ) -> Result<Way, Failure> {
         let shared = &*self.0;
         let mut known = shared.known();
-        if freshness == Freshness::Cached {
-            if let Some(fact) = known.remembered(name, &*shared.upstream, now) {
-                return Ok(Way::Known(fact));
-            }
-            if let Some(fact) = shared.covered(&mut known, name, now) {
-                return Ok(Way::Known(fact));
-            }
+        let remembered = known
+            .remembered(name, &*shared.upstream, freshness, now)
+            .or_else(|| shared.covered(&mut known, name, freshness, now));
+        if let Some(fact) = remembered {
+            return Ok(Way::Known(fact));
         }
         let under_way = known.flights.get(name).filter(|landing| landing.borrow().is_none());
         if let Some(landing) = under_way {
@@ -192,15 +190,21 @@ impl Shared {
     }
 
     /// RFC 8020 §2: what lies below a name that does not exist, does not exist.
-    fn covered(&self, known: &mut Known, name: &str, now: Instant) -> Option<Fact> {
+    fn covered(
+        &self,
+        known: &mut Known,
+        name: &str,
+        freshness: Freshness,
+        now: Instant,
+    ) -> Option<Fact> {
         if self.cut == NxdomainCut::Off {
             return None;
         }
         let ancestors = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
         ancestors.filter(|ancestor| !ancestor.is_empty()).find_map(|ancestor| {
             let entry = known.entries.get(ancestor)?;
-            let absent = entry.fact.content == Content::NoName && entry.fact.validity.holds(now);
-            absent.then(|| entry.fact.clone())
+            let absent = entry.fact.content == Content::NoName;
+            (absent && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
         })
     }
 
@@ -256,7 +260,13 @@ fn best(mut records: Vec<Naptr>) -> Vec<Naptr> {
 }
 
 impl Known {
-    fn remembered(&mut self, name: &str, upstream: &dyn Upstream, now: Instant) -> Option<Fact> {
+    fn remembered(
+        &mut self,
+        name: &str,
+        upstream: &dyn Upstream,
+        freshness: Freshness,
+        now: Instant,
+    ) -> Option<Fact> {
         let entry = self.entries.get(name)?;
         let void = match &entry.fact.content {
             Content::Failed(failure) if failure.is_transport() => {
@@ -264,7 +274,7 @@ impl Known {
             }
             _ => false,
         };
-        (!void && entry.fact.validity.holds(now)).then(|| entry.fact.clone())
+        (!void && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
     }
 
     fn remember(&mut self, name: &Arc<str>, fact: Fact, failures: u32, recoveries: u64) {

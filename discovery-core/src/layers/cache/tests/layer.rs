@@ -251,7 +251,7 @@ async fn stale_answers_come_before_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn facts_are_refreshed_ahead() {
     let (layer, inner) = over(Fake::new("a", |_, call, number| {
-        let refreshes = call.freshness == Freshness::Refresh;
+        let refreshes = call.freshness == Freshness::Ahead;
         assert_eq!(refreshes, number > 0);
         (if refreshes { seconds(5) } else { Duration::ZERO }, Ok(found(1_000)))
     }));
