@@ -127,12 +127,14 @@ impl Loader {
         found
     }
 
-    /// Why there are no costs. Something that failed may have had them: failure is not absence.
+    /// Why there are no costs. Something that failed may have had them, and may do better another
+    /// time: failure is not absence.
     fn no_costs(&self, server: &Url, directories: Directories) -> Error {
         let offered = offered(&directories.placed());
         let wanted = self.config.metric.as_str().into();
         let absent = || Error::new(server, Fault::NoMetric { wanted, offered });
-        directories.problems.into_iter().next().unwrap_or_else(absent)
+        let problems = directories.problems.into_iter();
+        problems.min_by_key(Error::is_refusal).unwrap_or_else(absent)
     }
 
     async fn maps(&self, plan: &Plan, held: Option<&Loaded>) -> Result<Fetched, Error> {

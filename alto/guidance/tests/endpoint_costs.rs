@@ -112,11 +112,17 @@ async fn no_candidates_no_question() {
     assert_eq!(server.count(ECS), 0);
 }
 
-/// A failing endpoint cost service is a failing server.
+/// A failing endpoint cost service is a failing server, and left alone for a while like any other.
 #[tokio::test]
 async fn a_failure_is_the_servers() {
     let server = with_ecs(&ecs_entry("num"));
     server.says(ECS, HttpReply::status(500));
-    let error = asked(&server, &[]).await.unwrap_err().failed.remove(0);
-    assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
+    let guidance = guidance(&[]);
+    for _ in 0..2 {
+        let candidates = CANDIDATES.map(address);
+        let asked = guidance.judge(&[ird(&server)], consumer(), &candidates).await;
+        let error = asked.unwrap_err().failed.remove(0);
+        assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
+    }
+    assert_eq!(server.count(ECS), 1);
 }
