@@ -4,8 +4,9 @@
 .DEFAULT_GOAL := check
 .PHONY: check packages fmt clippy test features doc deny fuzz bench demo
 
-# What the tests need from Debian: name servers to test against.
-PACKAGES := ca-certificates nsd knot bind9 unbound
+# What the tests need from Debian: name servers and a web server to test against, and the kernel's
+# counters of packets.
+PACKAGES := ca-certificates nsd knot bind9 unbound nginx nftables
 
 check: packages fmt clippy test features doc deny
 	@echo "check: everything passed"

@@ -189,7 +189,8 @@ impl Loader {
     }
 
     /// Network map and cost map of one version (RFC 7285 §6.3): if they are not, one of them was
-    /// replaced between the two requests. The network map is fetched once more, then the cost map.
+    /// replaced between the two requests, or a cache on the way kept an old one. The network map is
+    /// fetched once more, past caches, then the cost map.
     async fn agreeing(
         &self,
         network_uri: &Url,
@@ -199,10 +200,10 @@ impl Loader {
     ) -> Result<(Got<NetworkMap>, Got<CostMap>), Error> {
         as_advertised(link, &cost.message.cost_type)?;
         if agree(&network.message, &cost.message).is_err() {
-            network = self.reader.get::<NetworkMapReader>(network_uri).await?;
+            network = self.reader.get_anew::<NetworkMapReader>(network_uri).await?;
         }
         if agree(&network.message, &cost.message).is_err() {
-            cost = self.reader.get::<CostMapReader>(&link.uri).await?;
+            cost = self.reader.get_anew::<CostMapReader>(&link.uri).await?;
             as_advertised(link, &cost.message.cost_type)?;
         }
         agree(&network.message, &cost.message).map_err(|fault| Error::new(&link.uri, fault))?;

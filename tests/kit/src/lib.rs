@@ -4,6 +4,9 @@
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
 //! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
 //! - [`scripted`]: a name server in process that misbehaves as told;
+//! - [`http`]: an HTTP server in process that says what a test wants;
+//! - [`nginx`]: a real web server in front of another, with TLS and a cache;
+//! - [`pki`]: an authority that only the test trusts;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
 //! - [`process`], [`ports`]: programs and ports.
@@ -24,7 +27,9 @@ pub mod http;
 pub mod knot;
 mod master_file;
 mod name_server;
+pub mod nginx;
 pub mod nsd;
+pub mod pki;
 pub mod ports;
 pub mod process;
 mod query_log;
