@@ -6,7 +6,7 @@
 
 # What the tests need from Debian: name servers and a web server to test against, and the kernel's
 # counters of packets.
-PACKAGES := ca-certificates nsd knot bind9 unbound nginx nftables
+PACKAGES := ca-certificates nsd knot bind9 unbound nginx iproute2 nftables
 
 check: packages fmt clippy test features doc deny
 	@echo "check: everything passed"

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::namespace::OUTSIDE_COMMAND;
 use crate::pki::Identity;
 use crate::ports;
 use crate::process::{Process, installed, wait_until};
 
-/// A running nginx on loopback, ended when dropped.
+/// A running nginx, ended when dropped.
 #[derive(Debug)]
 pub struct Nginx {
     address: SocketAddr,
@@ -37,32 +38,61 @@ pub struct Passed {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Nginx {
-    /// Starts it before the server at `behind`, with this identity. What it keeps it uses for a
-    /// second, whatever the server allows, and then asks whether it is still good; sooner if a
-    /// client says `Cache-Control`.
+    /// Starts it on loopback before the server at `behind`, with this identity. What it keeps it
+    /// uses for a second, whatever the server allows, and then asks whether it is still good; sooner
+    /// if a client says `Cache-Control`.
     ///
     /// # Panics
     /// If it does not start.
     pub fn before(behind: SocketAddr, identity: &Identity) -> Self {
-        let program = installed("nginx", "nginx");
         let mut said = String::new();
         // Somebody else may have taken the port meanwhile.
         for _ in 0..3 {
-            let (address, folder) = (ports::free(), folder(identity));
-            let file = folder.path().join("nginx.conf");
-            fs::write(&file, configuration(folder.path(), address, behind))
-                .expect("a file in the temporary folder");
-            let log = folder.path().join("log");
-            let arguments = ["-p".as_ref(), folder.path(), "-c".as_ref(), file.as_path()];
-            let process = Process::start(&program, &arguments, &log);
-            let answers = || TcpStream::connect(address).is_ok();
-            wait_until(PATIENCE, || !process.running() || answers());
-            if process.running() && answers() {
-                return Self { address, folder, _process: process };
+            match Self::start(&[], ports::free(), identity, &proxy(behind), &[]) {
+                Ok(nginx) => return nginx,
+                Err(log) => said = log,
             }
-            said = process.log();
         }
         panic!("nginx does not start; it says:\n{said}");
+    }
+
+    /// Starts it at this address in a network namespace, see [`namespace`](crate::namespace), with
+    /// these `location` blocks and these files below its root.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn outside(
+        address: SocketAddr,
+        identity: &Identity,
+        locations: &str,
+        files: &[(String, String)],
+    ) -> Self {
+        let nginx = Self::start(OUTSIDE_COMMAND, address, identity, locations, files);
+        nginx.unwrap_or_else(|said| panic!("nginx does not start; it says:\n{said}"))
+    }
+
+    fn start(
+        through: &[&str],
+        address: SocketAddr,
+        identity: &Identity,
+        locations: &str,
+        files: &[(String, String)],
+    ) -> Result<Self, String> {
+        let folder = folder(identity, files);
+        let file = folder.path().join("nginx.conf");
+        let text = configuration(folder.path(), address, locations);
+        fs::write(&file, text).expect("a file in the temporary folder");
+        let nginx = installed("nginx", "nginx");
+        let own = [nginx.as_path(), "-p".as_ref(), folder.path(), "-c".as_ref(), &file];
+        let words: Vec<&Path> = through.iter().map(Path::new).chain(own).collect();
+        let process = Process::start(words[0], &words[1..], &folder.path().join("log"));
+        let answers = || TcpStream::connect(address).is_ok();
+        wait_until(PATIENCE, || !process.running() || answers());
+        if process.running() && answers() {
+            return Ok(Self { address, folder, _process: process });
+        }
+        let errors = fs::read_to_string(folder.path().join("errors")).unwrap_or_default();
+        Err(process.log() + &errors)
     }
 
     /// Where it listens.
@@ -87,11 +117,19 @@ impl Nginx {
     }
 }
 
-fn folder(identity: &Identity) -> TempDir {
+/// A folder with what it shows and what it serves.
+fn folder(identity: &Identity, files: &[(String, String)]) -> TempDir {
     let folder = tempfile::Builder::new().prefix("alto-testkit-").tempdir();
     let folder = folder.expect("a temporary folder");
-    for (name, content) in [("cert.pem", &identity.certificate), ("key.pem", &identity.key)] {
-        fs::write(folder.path().join(name), content).expect("a file in the temporary folder");
+    let write = |name: &str, content: &str| {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("it is in the folder")).expect("a folder");
+        fs::write(file, content).expect("a file in the temporary folder");
+    };
+    write("cert.pem", &identity.certificate);
+    write("key.pem", &identity.key);
+    for (name, content) in files {
+        write(&format!("root{name}"), content);
     }
     folder
 }
@@ -107,10 +145,25 @@ fn passed(line: &str) -> Passed {
     }
 }
 
-fn configuration(folder: &Path, address: SocketAddr, behind: SocketAddr) -> String {
-    let root = fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0);
+/// A location that passes all on, and keeps what comes back.
+fn proxy(behind: SocketAddr) -> String {
+    format!(
+        r"location / {{
+      proxy_pass http://{behind};
+      proxy_http_version 1.1;
+      proxy_cache answers;
+      proxy_cache_revalidate on;
+      proxy_cache_valid 200 1s;
+      proxy_cache_bypass $http_cache_control;
+      proxy_ignore_headers Cache-Control Expires;
+    }}"
+    )
+}
+
+fn configuration(folder: &Path, address: SocketAddr, locations: &str) -> String {
+    let is_root = fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0);
     // Its workers would otherwise be somebody who may not look into the folder.
-    let user = if root { "user root;" } else { "" };
+    let user = if is_root { "user root;" } else { "" };
     let folder = folder.display();
     format!(
         r#"daemon off;
@@ -136,15 +189,8 @@ http {{
     listen {address} ssl;
     ssl_certificate {folder}/cert.pem;
     ssl_certificate_key {folder}/key.pem;
-    location / {{
-      proxy_pass http://{behind};
-      proxy_http_version 1.1;
-      proxy_cache answers;
-      proxy_cache_revalidate on;
-      proxy_cache_valid 200 1s;
-      proxy_cache_bypass $http_cache_control;
-      proxy_ignore_headers Cache-Control Expires;
-    }}
+    root {folder}/root;
+    {locations}
   }}
 }}
 "#
