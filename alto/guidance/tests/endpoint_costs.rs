@@ -3,6 +3,9 @@
 #![allow(missing_docs)]
 
 mod common;
+#[path = "../../messages/tests/schemas/mod.rs"]
+#[allow(dead_code)]
+mod schemas;
 
 use std::collections::BTreeMap;
 
@@ -42,11 +45,13 @@ async fn asked(
 }
 
 /// RFC 7285 §11.5.1.3: both lists name somebody, in either direction; an empty one would mean us.
+/// What is sent is valid by the schema.
 fn has_both_lists(server: &HttpServer, consumer_is_source: bool) {
     let log = server.log();
     let mut questions = log.iter().filter(|request| request.path == ECS).peekable();
     assert!(questions.peek().is_some());
     for request in questions {
+        schemas::valid(MediaType::EndpointCostParams, &request.body);
         let EndpointCostRequest { sources, destinations, .. } = question(request);
         let (consumers, candidates) =
             if consumer_is_source { (sources, destinations) } else { (destinations, sources) };
