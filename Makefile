@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
+.PHONY: check packages fmt clippy test features doc deny fuzz bench scale demo
 
 # What the tests need from Debian: name servers and a web server to test against, and the kernel's
 # counters of packets.
@@ -44,6 +44,10 @@ fuzz:
 bench:
 	@scripts/packages dnsperf
 	cargo bench --workspace --locked
+
+# The largest maps over our own server: times and the most memory.
+scale:
+	cargo run --release --locked -p alto-cli --example scale
 
 demo:
 	cargo run --release --locked -p alto-cli -- demo
