@@ -58,7 +58,7 @@ async fn ordinal_costs_will_do() {
     assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
 }
 
-/// Hardening T17: a server speaks only for the network that led to it, and is not even asked for
+/// A server speaks only for the network that led to it, and is not even asked for
 /// others.
 #[tokio::test]
 async fn a_server_speaks_for_its_network_only() {
@@ -70,7 +70,7 @@ async fn a_server_speaks_for_its_network_only() {
     assert!(server.log().is_empty());
 }
 
-/// RFC 7285 §6.3, hardening T21: maps replaced between two requests are fetched once more, first
+/// RFC 7285 §6.3: maps replaced between two requests are fetched once more, first
 /// the network map, then the cost map.
 #[tokio::test]
 async fn a_version_mismatch_heals() {
@@ -249,7 +249,7 @@ async fn a_failed_directory_is_no_absence() {
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
 }
 
-/// Hardening T1, T21: links of a directory are checked like any URI from the network.
+/// RFC 7285 §9.2: links of a directory are checked like any URI from the network.
 #[tokio::test]
 async fn links_are_checked() {
     for (link, code) in [

@@ -1,4 +1,4 @@
-//! RFC 9110 §13 and spec 6.2: asking for a change only.
+//! RFC 9110 §13, RFC 9111: asking for a change only.
 
 use std::time::Duration;
 

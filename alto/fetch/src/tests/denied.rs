@@ -1,4 +1,4 @@
-//! hardening.md T1, T2, T14: no packet to a denied address, however it is spelled and wherever it
+//! No packet to a denied address, however it is spelled and wherever it
 //! is found. Canaries count connections; the same canaries are contacted when that is allowed.
 
 use std::collections::HashSet;
@@ -173,7 +173,7 @@ async fn metadata_services_stay_closed() {
     }
 }
 
-/// Ports below 1024 other than the scheme's own and 443 are not contacted (spec 11).
+/// Ports below 1024 other than the scheme's own and 443 are not contacted.
 #[tokio::test]
 async fn low_ports_are_refused() {
     let fetcher = open_fetcher(&[]);

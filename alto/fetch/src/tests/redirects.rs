@@ -1,4 +1,4 @@
-//! hardening.md T3: redirects over real connections.
+//! Redirects over real connections: loops, chains, ways down to http, what survives a hop.
 
 use std::time::Duration;
 
