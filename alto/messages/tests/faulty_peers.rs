@@ -106,7 +106,7 @@ fn unknown_members_are_ignored() {
     check(&body, Warned(code::UNKNOWN_ADDRESS_TYPE), NetworkMap::parse);
 }
 
-/// RFC 7285 §10.4.3: prefixes.
+/// RFC 7285 §10.4, RFC 4632 §3.1: prefixes.
 #[test]
 fn prefixes() {
     for (prefix, fate) in [
