@@ -60,6 +60,16 @@ pub(crate) enum Look {
     Fetch(Option<Arc<Loaded>>),
 }
 
+/// What is at hand of a server, at a moment.
+#[derive(Clone, Debug, Default)]
+pub struct Glance {
+    /// Its table, if it is fresh.
+    pub table: Option<Arc<ServerTable>>,
+    /// Whether it is time to fetch it: it is missing or in the last fifth of its life, is not being
+    /// fetched, and has not failed a short time ago.
+    pub is_due: bool,
+}
+
 impl Shelf {
     /// An empty one.
     pub(crate) fn new(most_octets: usize) -> Self {
@@ -89,16 +99,20 @@ impl Shelf {
     /// in the last fifth of its life.
     pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
         let look = self.look(server, now);
-        let (Look::Fresh(_), Some(entry)) = (&look, self.servers.get(server)) else { return look };
-        let due = |held: &&Arc<Loaded>| {
-            held.validity.left(now) < held.validity.lifetime() / 5
-                && !entry.is_flying()
-                && entry.failure.as_ref().is_none_or(|failure| failure.until <= now)
-        };
-        match entry.held.as_ref().filter(due) {
-            Some(held) => Look::Fetch(Some(Arc::clone(held))),
-            None => look,
+        match (&look, self.servers.get(server)) {
+            (Look::Fresh(_), Some(entry)) if entry.is_due(now) => Look::Fetch(entry.held.clone()),
+            _ => look,
         }
+    }
+
+    /// What is at hand of a server, and whether it is time to fetch.
+    pub(crate) fn glance(&mut self, server: &Url, now: Instant) -> Glance {
+        let Some(entry) = self.servers.get_mut(server) else {
+            return Glance { table: None, is_due: true };
+        };
+        entry.used = now;
+        let fresh = entry.held.as_ref().filter(|held| held.validity.holds(now));
+        Glance { table: fresh.map(|held| Arc::clone(&held.table)), is_due: entry.is_due(now) }
     }
 
     /// Notes that a server's table is being fetched.
@@ -190,6 +204,16 @@ impl Entry {
     /// Whether a flight is under way: one whose task was dropped never lands.
     fn is_flying(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
+    }
+
+    /// Whether it is time to fetch.
+    fn is_due(&self, now: Instant) -> bool {
+        let is_young = |held: &Arc<Loaded>| {
+            held.validity.holds(now) && held.validity.left(now) >= held.validity.lifetime() / 5
+        };
+        !self.held.as_ref().is_some_and(is_young)
+            && !self.is_flying()
+            && self.failure.as_ref().is_none_or(|failure| failure.until <= now)
     }
 
     fn fail(&mut self, error: Error, now: Instant) {

@@ -39,6 +39,32 @@ fn fresh_then_due_then_expired() {
     assert!(shelf.fresh(&server, after(59)).is_some() && shelf.fresh(&server, after(60)).is_none());
 }
 
+/// A glance says what a look ahead would lead to: the table at hand, and whether to fetch.
+#[test]
+fn a_glance_foretells() {
+    let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
+    let check = |shelf: &mut Shelf, seconds, at_hand, is_due| {
+        let then = now + Duration::from_secs(seconds);
+        let glance = shelf.glance(&server, then);
+        assert_eq!((glance.table.is_some(), glance.is_due), (at_hand, is_due), "{seconds}");
+        assert_eq!(matches!(shelf.look_ahead(&server, then), Look::Fetch(_)), is_due, "{seconds}");
+    };
+    check(&mut shelf, 0, false, true);
+    put(&mut shelf, &uri(1), Ok(loaded(&uri(1), now)), now);
+    check(&mut shelf, 47, true, false);
+    check(&mut shelf, 49, true, true);
+    check(&mut shelf, 60, false, true);
+    let (landing, flight) = watch::channel(None);
+    shelf.take_off(&uri(1), flight, now);
+    check(&mut shelf, 49, true, false);
+    check(&mut shelf, 60, false, false);
+    drop(landing);
+    put(&mut shelf, &uri(1), Err(failure(&uri(1))), now + Duration::from_secs(50));
+    check(&mut shelf, 55, true, false);
+    check(&mut shelf, 79, false, false);
+    check(&mut shelf, 80, false, true);
+}
+
 /// While a flight is under way all wait for it; one that was dropped is not waited for.
 #[test]
 fn flights() {
