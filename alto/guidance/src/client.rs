@@ -119,8 +119,8 @@ impl Guidance {
         self.store.known(server, now)
     }
 
-    /// What is at hand of a server, and whether to [`prepare`](Self::prepare) it: no I/O, no
-    /// waiting, no allocation.
+    /// What is at hand of a server, and whether to [`prepare`](Self::prepare) it
+    /// ([`State::Due`](crate::State::Due)): no I/O, no waiting, no allocation.
     pub fn glance(&self, server: &Url, now: Instant) -> Glance {
         self.store.glance(server, now)
     }

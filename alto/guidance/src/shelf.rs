@@ -61,13 +61,25 @@ pub(crate) enum Look {
 }
 
 /// What is at hand of a server, at a moment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Glance {
     /// Its table, if it is fresh.
     pub table: Option<Arc<ServerTable>>,
-    /// Whether it is time to fetch it: it is missing or in the last fifth of its life, is not being
-    /// fetched, and has not failed a short time ago.
-    pub is_due: bool,
+    /// What there is to do about it.
+    pub state: State,
+}
+
+/// What there is to do about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: its table will do for a while.
+    Rest,
+    /// Its table is to be fetched: it is missing or in the last fifth of its life.
+    Due,
+    /// Its table is being fetched.
+    Flying,
+    /// It failed a short time ago and is left alone.
+    Failing,
 }
 
 impl Shelf {
@@ -100,7 +112,9 @@ impl Shelf {
     pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
         let look = self.look(server, now);
         match (&look, self.servers.get(server)) {
-            (Look::Fresh(_), Some(entry)) if entry.is_due(now) => Look::Fetch(entry.held.clone()),
+            (Look::Fresh(_), Some(entry)) if entry.state(now) == State::Due => {
+                Look::Fetch(entry.held.clone())
+            }
             _ => look,
         }
     }
@@ -108,11 +122,11 @@ impl Shelf {
     /// What is at hand of a server, and whether it is time to fetch.
     pub(crate) fn glance(&mut self, server: &Url, now: Instant) -> Glance {
         let Some(entry) = self.servers.get_mut(server) else {
-            return Glance { table: None, is_due: true };
+            return Glance { table: None, state: State::Due };
         };
         entry.used = now;
         let fresh = entry.held.as_ref().filter(|held| held.validity.holds(now));
-        Glance { table: fresh.map(|held| Arc::clone(&held.table)), is_due: entry.is_due(now) }
+        Glance { table: fresh.map(|held| Arc::clone(&held.table)), state: entry.state(now) }
     }
 
     /// Notes that a server's table is being fetched.
@@ -206,14 +220,19 @@ impl Entry {
         self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
     }
 
-    /// Whether it is time to fetch.
-    fn is_due(&self, now: Instant) -> bool {
+    fn state(&self, now: Instant) -> State {
         let is_young = |held: &Arc<Loaded>| {
             held.validity.holds(now) && held.validity.left(now) >= held.validity.lifetime() / 5
         };
-        !self.held.as_ref().is_some_and(is_young)
-            && !self.is_flying()
-            && self.failure.as_ref().is_none_or(|failure| failure.until <= now)
+        if self.held.as_ref().is_some_and(is_young) {
+            State::Rest
+        } else if self.is_flying() {
+            State::Flying
+        } else if self.failure.as_ref().is_some_and(|failure| now < failure.until) {
+            State::Failing
+        } else {
+            State::Due
+        }
     }
 
     fn fail(&mut self, error: Error, now: Instant) {
