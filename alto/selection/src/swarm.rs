@@ -58,7 +58,7 @@ pub struct Ask<R> {
     /// How many of them one PID may have where they are chosen by cost (those in no PID count as
     /// one); `usize::MAX` for any number. With it there may be fewer peers than asked for.
     pub pid_cap: usize,
-    /// Rotates peers of equal cost: give each request its own.
+    /// Rotates peers of equal cost: give each request its own, such as a count.
     pub seed: u64,
 }
 
