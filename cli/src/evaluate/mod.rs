@@ -35,7 +35,7 @@ pub(crate) struct SwarmOptions {
     list: usize,
 
     /// How many lists of each kind are made.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = number(1, 10_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = number(1, 10_000_000))]
     trials: usize,
 
     /// The share of the tracker's list that is drawn at random whatever ALTO says.
