@@ -293,9 +293,16 @@ fn dnssec_modes() {
     let answer = found(run(PEER, &prefer, &signed), &[R32, R24], &[A]);
     assert_eq!(answer.dnssec, Dnssec::Unknown, "the denial at R32 was not authenticated");
 
-    let tempting = |at_r24| Zone::of([(R24, at_r24), (R16, secure(vec![u(10, B)]))]);
+    let denied = || fact(Content::NoName, 300, Dnssec::Secure);
+    let tempting =
+        |at_r24| Zone::of([(R32, denied()), (R24, at_r24), (R16, secure(vec![u(10, B)]))]);
+    let answer = found(run(PEER, &prefer, &tempting(denied())), &[R32, R24, R16], &[B]);
+    assert_eq!(answer.dnssec, Dnssec::Secure);
     let answer = found(run(PEER, &prefer, &tempting(bogus())), &[R32, R24, R16], &[B]);
     assert!(answer.incomplete);
+    assert_eq!(answer.dnssec, Dnssec::Bogus, "whoever broke R24 chose this answer");
+    let answer = found(run(PEER, &prefer, &tempting(servfail())), &[R32, R24, R16], &[B]);
+    assert_eq!(answer.dnssec, Dnssec::Unknown, "nobody told what R24 holds");
     let result = run(PEER, &require, &tempting(bogus()));
     assert_eq!(queries(&result), [R32, R24]);
     assert!(matches!(&result, Err(Error::Rejected { cause, .. }) if cause.code() == code::BOGUS));
@@ -307,7 +314,12 @@ fn dnssec_modes() {
     let result = run(PEER, &prefer, &everywhere);
     assert!(matches!(&result, Err(Error::Rejected { cause, .. }) if cause.code() == code::BOGUS));
     let at_one = run(PEER, &prefer, &Zone::of([(R24, bogus())]));
-    assert!(matches!(&at_one, Err(Error::Unavailable { .. })), "{at_one:?}");
+    assert!(
+        matches!(&at_one, Err(Error::Unavailable { cause, .. }) if cause.code() == code::BOGUS),
+        "{at_one:?}"
+    );
+    let beside = run(PEER, &prefer, &Zone::of([(R24, bogus()), (R16, servfail())]));
+    assert_eq!(beside.unwrap_err().code(), code::UPSTREAM_FAILURE, "a failure may pass");
 }
 
 /// RFC 8686 §3.5: once each name was tried, what timed out is tried once more, and listed once.

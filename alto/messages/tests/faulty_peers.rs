@@ -106,7 +106,7 @@ fn unknown_members_are_ignored() {
     check(&body, Warned(code::UNKNOWN_ADDRESS_TYPE), NetworkMap::parse);
 }
 
-/// `spec` §6.4: prefixes.
+/// RFC 7285 §10.4, RFC 4632 §3.1: prefixes.
 #[test]
 fn prefixes() {
     for (prefix, fate) in [
@@ -380,7 +380,7 @@ fn directories() {
     check("{\"resources\":{},}", Refused(code::SYNTAX, "no key"), Directory::parse);
 }
 
-/// `spec` §6.3: without a default network map the only one is taken.
+/// Without a default network map the only one is taken.
 #[test]
 fn the_only_network_map_is_the_default() {
     let map = |id: &str| {
