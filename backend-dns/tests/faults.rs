@@ -11,7 +11,7 @@ use alto_discovery_core::{Answer, Backend as _, Call, Error, Peer, Policy, code}
 use alto_testkit::control::{ControlTimer, Lateness};
 use alto_testkit::scripted::{Act, Query, Scripted};
 use alto_testkit::wire::{Message, kind, rcode};
-use alto_testkit::{Data, NameServer, Record, Zone, nsd};
+use alto_testkit::{Data, NameServer, Record, Zone, nsd, unbound};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -248,6 +248,12 @@ async fn a_restart(mut server: impl NameServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_real_server_restarts() {
     a_restart(nsd::launch(&[(&zone("*.18.198.in-addr.arpa.")).into()])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_real_resolver_restarts() {
+    let authority = nsd::launch(&[(&zone("*.18.198.in-addr.arpa.")).into()]);
+    a_restart(unbound::launch(authority.address())).await;
 }
 
 /// The same, but the resolver falls silent and stays where it is: nothing tells that at once.
