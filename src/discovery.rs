@@ -78,8 +78,8 @@ impl Discovery {
     /// Finds the server for `peer` and waits for it, on a runtime of this handle's own.
     ///
     /// # Errors
-    /// As [`discover`](Self::discover); [`Error::Invalid`] on a thread that runs async tasks, which
-    /// must not be blocked.
+    /// As [`discover`](Self::discover); [`Error::Invalid`] on a thread of a tokio runtime. Its async
+    /// threads must not be blocked, and its blocking ones have `Handle::block_on` for `discover`.
     pub fn discover_blocking(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
         if Handle::try_current().is_ok() {
             return Err(Error::invalid(code::INTERNAL, "a blocking call on an async thread"));
@@ -111,8 +111,8 @@ impl Drop for Discovery {
 fn built_in(config: &Config, name: &str) -> Result<Arc<dyn Backend>, Error> {
     let entry = registry::find(name).ok_or_else(|| {
         let built_in: Vec<&str> = registry::ENTRIES.iter().map(|entry| entry.name).collect();
-        let known = built_in.join(", ");
-        Error::config("backends", format!("no backend `{name}` in this build; there are: {known}"))
+        let known = if built_in.is_empty() { "none".into() } else { built_in.join(", ") };
+        Error::config("backends", format!("no backend `{name}` in this build; built in: {known}"))
     })?;
     (entry.build)(&config.backends, config.policy)
 }

@@ -25,4 +25,8 @@ pub use alto_guidance as guidance;
 pub use alto_selection as selection;
 pub use config::Config;
 pub use discovery::Discovery;
+/// A prefix: what a [`Peer`] or a [`Scope`] is about.
+pub use ipnet::IpNet;
 pub use registry::{Backends, Sections};
+/// A moment, as [`Discovery::known`] wants it.
+pub use tokio::time::Instant;

@@ -50,6 +50,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// A line of results.
+fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{line}").map_err(Failure::Output)
+}
+
 /// Why a command could not be carried out at all.
 #[derive(Debug)]
 enum Failure {

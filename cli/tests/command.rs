@@ -323,6 +323,16 @@ fn demo_finds_each_network_s_server() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// Who has read enough of it may leave.
+#[test]
+fn demo_into_a_closed_pipe_ends_quietly() {
+    let mut child = alto(&["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+}
+
 /// It is the name server that makes the demonstration find anything.
 #[test]
 fn demo_without_its_name_server_finds_nothing() {

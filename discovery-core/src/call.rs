@@ -10,6 +10,10 @@ use crate::Validity;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Call {
     /// When the caller stops waiting. `None` leaves it to the layers and the backend.
+    ///
+    /// What it asked for may be shared with others, goes on without it and is remembered. To make
+    /// discoveries themselves shorter, with the time shared out among their questions, is for the
+    /// configuration.
     pub deadline: Option<Instant>,
     /// Whether remembered facts will do.
     pub freshness: Freshness,

@@ -14,10 +14,10 @@ use alto_discovery::{Answer, Call, Config, Discovery, Error, Known, Origin, Peer
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use crate::Failure;
 use crate::args::DemoOptions;
 use crate::name_server::NameServer;
 use crate::report::Status;
+use crate::{Failure, say};
 use world::{NETWORKS, Network, announces};
 
 /// Announces being worked on at once.
@@ -34,16 +34,18 @@ async fn tell(options: &DemoOptions) -> Result<Status, Failure> {
     if options.without_name_server {
         server.stop().await;
     }
-    println!("A name server on {} holds the reverse zones of five networks:\n", server.address());
-    println!(
-        "{}",
-        world::zone().lines().filter(|line| line.contains("NAPTR")).collect::<Vec<_>>().join("\n")
-    );
+    let state = if options.without_name_server { ", switched off," } else { "" };
+    let zone = world::zone();
+    let records: Vec<&str> = zone.lines().filter(|line| line.contains("NAPTR")).collect();
+    let (address, records) = (server.address(), records.join("\n"));
+    say(format_args!(
+        "A name server on {address}{state} holds the reverse zones of five networks:\n\n{records}"
+    ))?;
 
     let mut found = 0;
     for granularity in ["host", "prefix"] {
         let toml = configuration(&server, granularity);
-        println!("\nA tracker with this configuration\n\n{}", indented(&toml));
+        say(format_args!("\nA tracker with this configuration\n\n{}", indented(&toml)))?;
         found = announce_all(&server, &toml).await?;
     }
     Ok(if found > 0 { Status::Found } else { Status::Unavailable })
@@ -75,20 +77,21 @@ async fn announce_all(server: &NameServer, toml: &str) -> Result<usize, Failure>
     let cold = began.elapsed();
     let queries = server.queries() - asked_before;
     let told = by_network(&results);
-    println!("hears the first announce of {} peers and finds:\n\n{told}", peers.len());
+    say(format_args!("hears the first announce of {} peers and finds:\n\n{told}", peers.len()))?;
 
     let (remembered, names) = names_asked(&results);
-    println!(
+    let shared = if queries == 0 { 0 } else { names.saturating_sub(remembered + queries) };
+    say(format_args!(
         "{queries} queries for {} peers ({:.2} a peer); of the {names} names asked for, {} were answered \
          from cache and {} by a query already under way; {:.1} s, {:.0} peers a second.",
         peers.len(),
         ratio(queries, peers.len()),
         percent(remembered, names),
-        percent(names.saturating_sub(remembered + queries), names),
+        percent(shared, names),
         cold.as_secs_f64(),
         ratio(peers.len(), 1) / cold.as_secs_f64(),
-    );
-    second_round(server, &discovery, &peers);
+    ))?;
+    second_round(server, &discovery, &peers)?;
     Ok(results.iter().filter(|(_, result)| result.is_ok()).count())
 }
 
@@ -106,18 +109,22 @@ async fn first_round(discovery: &Arc<Discovery>, peers: &[Peer<'static>]) -> Vec
 }
 
 /// What each peer's next announce gets, without waiting.
-fn second_round(server: &NameServer, discovery: &Discovery, peers: &[Peer<'static>]) {
+fn second_round(
+    server: &NameServer,
+    discovery: &Discovery,
+    peers: &[Peer<'static>],
+) -> Result<(), Failure> {
     let asked_before = server.queries();
     let now = Instant::now();
     let certain =
         peers.iter().filter(|peer| !matches!(discovery.known(peer, now), Known::Ask)).count();
     let each = now.elapsed().checked_div(u32::try_from(peers.len()).unwrap_or(u32::MAX));
-    println!(
+    say(format_args!(
         "Their next announces: {} answered from cache, {} queries, {} ns each.",
         percent(certain, peers.len()),
         server.queries() - asked_before,
         each.unwrap_or(Duration::ZERO).as_nanos(),
-    );
+    ))
 }
 
 /// A line for each network and answer: how many of its peers got it.
