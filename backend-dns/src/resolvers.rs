@@ -94,7 +94,7 @@ impl Resolvers {
         outcome
     }
 
-    /// Tells forged data apart from a failure: a validator hides it behind SERVFAIL.
+    /// What the message says; where it tells of a failure, what is behind that.
     async fn read(
         &self,
         server: &Server,
@@ -102,18 +102,35 @@ impl Resolvers {
         message: Message,
         until: Instant,
     ) -> Result<Reply, Failure> {
-        let failed = message.metadata.response_code == ResponseCode::ServFail;
-        if failed && self.dnssec != DnssecMode::Off {
-            if let Some(error) = reply::validation_error(&message) {
-                return Err(Failure::Bogus(error.into()));
-            }
-            if message.metadata.recursion_available && self.has_data(server, question, until).await
-            {
-                return Err(Failure::Bogus("there is an answer, but it is not authentic".into()));
-            }
-        }
+        let message = if self.dnssec != DnssecMode::Off && failed(&message) {
+            self.look_behind(server, question, message, until).await?
+        } else {
+            message
+        };
         let believed = self.dnssec != DnssecMode::Off && self.are_authentic();
         reply::read(&message, question.name, believed)
+    }
+
+    /// The failure, unless it is a validator's way of holding forged data back.
+    async fn look_behind(
+        &self,
+        server: &Server,
+        question: Question<'_>,
+        failure: Message,
+        until: Instant,
+    ) -> Result<Message, Failure> {
+        if let Some(error) = reply::validation_error(&failure) {
+            return Err(Failure::Bogus(error.into()));
+        }
+        let validates = failure.metadata.recursion_available;
+        if !validates || !self.has_data(server, question, until).await {
+            return Ok(failure);
+        }
+        // Whatever made it fail may have passed before the unchecked question.
+        match self.exchange.ask(&server.way, question, until).await {
+            Ok(message) if !failed(&message) => Ok(message),
+            _ => Err(Failure::Bogus("there is an answer, but it is not authentic".into())),
+        }
     }
 
     /// Whether there is an answer as long as nobody checks it.
@@ -253,11 +270,15 @@ impl Server {
     }
 }
 
+fn failed(message: &Message) -> bool {
+    message.metadata.response_code == ResponseCode::ServFail
+}
+
 /// A resolver that fails or does not serve us may stand beside one that does. (What is forged is
 /// forged, whoever else says otherwise.)
 fn leaves_it_to_others(message: &Message) -> bool {
     let code = message.metadata.response_code;
-    matches!(code, ResponseCode::ServFail | ResponseCode::Refused | ResponseCode::NotImp)
+    failed(message) || matches!(code, ResponseCode::Refused | ResponseCode::NotImp)
 }
 
 fn failure(server: &Server, fault: Fault) -> Failure {

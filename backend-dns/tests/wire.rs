@@ -15,6 +15,7 @@ use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{CNAME, NS};
 use hickory_proto::rr::{RData, Record};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{Over, Send, Server, name, name_of, nxdomain, octets, reply, server_at, soa, zone};
 use tokio::time::Instant;
 
@@ -471,12 +472,25 @@ async fn bogus_is_no_mere_failure() {
     let message = outcome(&told_among_others).await.unwrap_err().to_string();
     assert!(message.ends_with("DNSKEY missing (extended error 9): said so"), "{message}");
     assert_eq!(told.names(), ALL4);
-    assert_eq!(found_out.names().len(), 8);
+    assert_eq!(found_out.names().len(), 4 * 3);
     let other_kind = Server::start(|question, _| octets(&servfail(question, &[22]))).await;
     let result = outcome(&other_kind).await;
     assert!(
         matches!(&result, Err(Error::Unavailable { cause, .. }) if cause.code() == code::UPSTREAM_FAILURE)
     );
+}
+
+/// A failure that passes between two questions is no forgery: what the resolver says in the end counts.
+#[tokio::test]
+async fn a_failure_that_passes_is_not_bogus() {
+    let asked = AtomicUsize::new(0);
+    let server = Server::start(move |question, _| {
+        let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        octets(&if first { servfail(question, &[]) } else { a_at_r24(question) })
+    })
+    .await;
+    assert!(!finds_a(outcome(&server).await).incomplete);
+    assert_eq!(server.names(), [R32, R32, R32, R24]);
 }
 
 /// The SOA's owner must lie above the name; another's denial does not date it.

@@ -133,8 +133,10 @@ impl Report {
                 }
             }
             Err(Error::NoServer(none)) => {
-                let extent = self.extent(&none.scope, &none.validity);
-                line(text, "  none ", &format!("nobody speaks for this peer; known {extent}"));
+                let (extent, state) =
+                    (self.extent(&none.scope, &none.validity), none.dnssec.as_str());
+                let known = format!("nobody speaks for this peer; known {extent}; dnssec {state}");
+                line(text, "  none ", &known);
             }
             Err(error) => {
                 line(text, "  end  ", &format!("{} ({}): {error}", self.outcome(), error.code()));
