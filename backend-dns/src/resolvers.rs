@@ -1,6 +1,7 @@
 //! The site's resolvers: asked in order, passed over while they cannot be reached.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::Instant;
 
 use crate::address::ResolverAddress;
-use crate::breaker::Breaker;
+use crate::breaker::{Advice, Breaker};
 use crate::config::{DnsConfig, TIMEOUT};
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::fact::Failure;
@@ -127,30 +128,41 @@ impl Resolvers {
         question: Question<'_>,
         until: Instant,
     ) -> Result<Message, Failure> {
-        let standing = server.breaker().claim(Instant::now());
-        let worth_it = match standing {
-            Standing::Up => true,
-            Standing::Due => self.is_back(server, until).await,
-            Standing::Down => false,
+        let advice = server.breaker().claim(Instant::now());
+        let worth_it = match advice {
+            Advice::Ask | Advice::AskInDoubt => true,
+            Advice::ProbeFirst => self.is_there(server, until).await,
+            Advice::Leave => false,
         };
         if !worth_it {
             let sentence = format!("the resolver {} cannot be reached", server.address);
             return Err(Failure::Unreachable(sentence.into()));
         }
         let asked = Instant::now();
-        let reply = self.exchange.ask(&server.way, question, until).await;
+        let mut reply = pin!(self.exchange.ask(&server.way, question, until));
+        let reply = if advice == Advice::AskInDoubt {
+            tokio::select! {
+                reply = &mut reply => reply,
+                _ = self.is_there(server, until) => reply.await,
+            }
+        } else {
+            reply.await
+        };
         self.note(server, &reply, asked);
         reply.map_err(|fault| failure(server, fault))
     }
 
-    /// The simplest question, so that a slow zone says nothing about the resolver.
-    async fn is_back(&self, server: &Server, until: Instant) -> bool {
+    /// Whether it replies to the simplest question, so that a slow zone says nothing about it.
+    async fn is_there(&self, server: &Server, until: Instant) -> bool {
         let root = Name::root();
         let question = Question::new(&root, RecordType::NS);
-        let until = until.min(Instant::now() + server.probe_time());
-        let asked = Instant::now();
-        let reply = self.exchange.ask(&server.way, question, until).await;
-        self.note(server, &reply, asked);
+        let now = Instant::now();
+        let enough = now + server.probe_time();
+        let reply = self.exchange.ask(&server.way, question, until.min(enough)).await;
+        self.note(server, &reply, now);
+        if matches!(reply, Err(Fault::Silent)) && enough <= until {
+            server.breaker().is_down(Instant::now());
+        }
         reply.is_ok()
     }
 
@@ -163,8 +175,8 @@ impl Resolvers {
                     self.recoveries.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Err(Fault::Silent) => breaker.was_silent(asked, now),
-            Err(Fault::Refused(_)) => breaker.refused(now),
+            Err(Fault::Silent) => breaker.was_silent(asked),
+            Err(Fault::Refused(_)) => breaker.is_down(now),
             Err(Fault::Local(_)) => {}
         }
     }

@@ -33,9 +33,14 @@ fn at_each_name(query: &Query) -> Vec<Act> {
 }
 
 fn backend(server: &impl NameServer) -> Arc<DnsBackend> {
+    backend_of_patience(server, DnsConfig::default().timeout)
+}
+
+fn backend_of_patience(server: &impl NameServer, timeout: Duration) -> Arc<DnsBackend> {
     let resolver = vec![server.address().into()];
     let (zone_qps, total_qps, in_flight) = (100_000, 100_000, 1_024);
-    let config = DnsConfig { resolver, zone_qps, total_qps, in_flight, ..DnsConfig::default() };
+    let config =
+        DnsConfig { resolver, timeout, zone_qps, total_qps, in_flight, ..DnsConfig::default() };
     let policy = Policy { allow_private_peers: true, ..Policy::default() };
     Arc::new(DnsBackend::new(&config, policy).unwrap())
 }
@@ -277,4 +282,25 @@ async fn a_resolver_falls_silent_and_comes_back() {
     assert!(during.iter().any(|heard| heard.code() == code::UNREACHABLE), "the circuit opened");
     let late = lateness.around(back);
     assert!(took <= Duration::from_secs(1) + late, "{took:?}, the machine was {late:?} late");
+}
+
+/// A zone whose servers are dead is no outage of the resolver: peers of other networks find theirs.
+#[tokio::test]
+async fn a_dead_zone_is_no_outage() {
+    let server = Scripted::start(Zone::new([]));
+    server.on_any(at_each_name);
+    server.on_tree("1.18.198.in-addr.arpa.", |_| Vec::new());
+    let backend = backend_of_patience(&server, Duration::from_millis(100));
+    let mut lame = JoinSet::new();
+    for host in 0..8 {
+        lame.spawn(discover(Arc::clone(&backend), 0x100 + host));
+    }
+    while let Some(heard) = lame.join_next().await {
+        // The name of the /16 answers, as RFC 8686 §3.5 wants it tried.
+        assert!(heard.unwrap().outcome.unwrap().incomplete);
+    }
+    for network in 2..10 {
+        let heard = discover(Arc::clone(&backend), network << 8).await;
+        assert!(!heard.outcome.unwrap().incomplete, "198.18.{network}.0");
+    }
 }
