@@ -15,9 +15,9 @@ const BURST: u32 = 20;
 /// For what is known of zones, in octets: some ten thousand of them.
 const ZONES_MEMORY: usize = 2 << 20;
 
-/// One part in so many of a burst comes on top for names that were heard of before. It is paid back
-/// before a new name is asked for, so they go first: peers can be made up, and must not keep what is
-/// known from being asked for again.
+/// One part in so many of a burst comes on top for names that were heard of before, and as many places.
+/// It is paid back before a new name is asked for, so they go first: peers can be made up, and must not
+/// keep what is known from being asked for again.
 const RESERVE: u32 = 4;
 
 /// What is asked for.
@@ -33,6 +33,8 @@ pub(crate) enum Asked {
 #[derive(Debug)]
 pub(crate) struct Pace {
     in_flight: Arc<Semaphore>,
+    /// For names asked for before, when all places are taken.
+    spare: Arc<Semaphore>,
     rates: Mutex<Rates>,
 }
 
@@ -45,13 +47,18 @@ pub(crate) struct Leave {
 impl Pace {
     /// `zone_qps` and `total_qps` are questions a second, `in_flight` questions at a time.
     pub(crate) fn new(zone_qps: u32, total_qps: u32, in_flight: u32) -> Self {
-        let in_flight = Arc::new(Semaphore::new(in_flight as usize));
-        Self { in_flight, rates: Mutex::new(Rates::new(zone_qps, total_qps)) }
+        let places = |number: u32| Arc::new(Semaphore::new(number as usize));
+        let (in_flight, spare) = (places(in_flight), places(in_flight / RESERVE));
+        Self { in_flight, spare, rates: Mutex::new(Rates::new(zone_qps, total_qps)) }
     }
 
     /// Leave to ask for `name` at `now`.
     pub(crate) fn leave(&self, name: &str, asked: Asked, now: Instant) -> Result<Leave, Failure> {
         let slot = self.in_flight.clone().try_acquire_owned();
+        let slot = match asked {
+            Asked::First => slot,
+            Asked::Again => slot.or_else(|_| self.spare.clone().try_acquire_owned()),
+        };
         let slot = slot.map_err(|_| Failure::Limit("too many questions are under way"))?;
         self.rates().take(name, asked, now)?;
         Ok(Leave { _slot: slot })
@@ -300,5 +307,10 @@ mod tests {
         assert!(pace.leave("c.example.", Asked::Again, now).is_err());
         drop(first);
         assert!(pace.leave("c.example.", Asked::Again, now).is_ok());
+        let pace = Pace::new(1_000, 1_000, 4);
+        let _places = [(); 4].map(|()| pace.leave("a.example.", Asked::First, now).unwrap());
+        assert!(pace.leave("b.example.", Asked::First, now).is_err());
+        let _spare = pace.leave("b.example.", Asked::Again, now).unwrap();
+        assert!(pace.leave("b.example.", Asked::Again, now).is_err());
     }
 }

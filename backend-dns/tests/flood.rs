@@ -8,7 +8,7 @@ use std::time::Duration;
 use alto_backend_dns::fact::Failure;
 use alto_backend_dns::upstream::{Holds, Reply, Upstream};
 use alto_backend_dns::{DnsBackend, DnsConfig};
-use alto_discovery_core::{Backend as _, BoxFuture, Call, Dnssec, Error, Peer, Policy};
+use alto_discovery_core::{Backend as _, BoxFuture, Call, Dnssec, Error, Peer, Policy, code};
 use tokio::time::Instant;
 
 /// Denies everything in the name of the /16, and counts.
@@ -114,4 +114,41 @@ async fn the_known_are_refreshed_during_a_flood() {
     assert!(refused > SECONDS * 500, "{refused}: that was no flood");
     let questions: usize = asked.times.lock().unwrap().values().map(Vec::len).sum();
     assert!(questions <= 20 + 100 * (SECONDS as usize + 40), "{questions} in all");
+}
+
+/// Denies what is asked about 46.0.0.0/8, for a minute, and never replies to anything else.
+#[derive(Debug)]
+struct MostlyDead;
+
+impl Upstream for MostlyDead {
+    fn ask<'a>(&'a self, name: &'a str, _: Duration) -> BoxFuture<'a, Result<Reply, Failure>> {
+        let (holds, dnssec) = (Holds::NoRecords, Dnssec::Unknown);
+        let reply = Reply { holds, ttl: 60, zone: Some("46.in-addr.arpa.".into()), dnssec };
+        let is_alive = name.ends_with("46.in-addr.arpa.");
+        Box::pin(async move { if is_alive { Ok(reply) } else { std::future::pending().await } })
+    }
+}
+
+/// Questions to zones whose servers are dead take up all places; what is known is asked for again.
+#[tokio::test(start_paused = true)]
+async fn dead_zones_leave_places_for_the_known() {
+    let config = DnsConfig { total_qps: 10_000, ..DnsConfig::default() };
+    let backend = DnsBackend::with_upstream(&config, Policy::default(), Arc::new(MostlyDead));
+    let backend = Arc::new(backend.unwrap());
+    let honest = Peer::new(IpAddr::V4(Ipv4Addr::new(46, 7, 7, 7)));
+    let known = |outcome| matches!(outcome, Err(Error::NoServer(_)));
+    assert!(known(backend.discover(&honest, &Call::default()).await));
+    let asking = |zone: u8| {
+        let backend = backend.clone();
+        let peer = Peer::new(IpAddr::V4(Ipv4Addr::new(45, zone, 7, 7)));
+        async move { backend.discover(&peer, &Call::default()).await }
+    };
+    let flood: tokio::task::JoinSet<_> = (0..200).map(asking).collect();
+    let outcomes = flood.join_all().await;
+    let over_the_limit = |outcome: &Result<_, Error>| {
+        outcome.as_ref().is_err_and(|error| error.code() == code::LIMIT)
+    };
+    assert!(outcomes.iter().filter(|outcome| over_the_limit(outcome)).count() > 100);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(known(backend.discover(&honest, &Call::default()).await));
 }
