@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::address::ResolverAddress;
 use crate::breaker::{Advice, Breaker};
 use crate::config::{DnsConfig, TIMEOUT};
+use crate::domain::name_of;
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::fact::Failure;
 use crate::reply;
@@ -66,8 +67,8 @@ impl Resolvers {
     }
 
     async fn resolve(&self, name: &str, patience: Duration) -> Result<Reply, Failure> {
-        let asked = Name::from_ascii(name)
-            .map_err(|error| Failure::upstream(format!("{name} is no domain name: {error}")))?;
+        let asked =
+            name_of(name).ok_or_else(|| Failure::upstream(format!("{name} is no domain name")))?;
         let question = Question::new(&asked, RecordType::NAPTR);
         let end = Instant::now() + self.timeout;
         let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
