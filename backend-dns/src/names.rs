@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::fact::{Content, Fact, Failure};
 use crate::lifetimes::{self, Lifetimes};
 use crate::naptr::Naptr;
-use crate::pace::{Leave, Pace};
+use crate::pace::{Asked, Leave, Pace};
 use crate::scope::NxdomainCut;
 use crate::store::Store;
 use crate::upstream::{Holds, Reply, Standing, Upstream};
@@ -135,7 +135,7 @@ impl Names {
         if shared.upstream.standing(now) == Standing::Down {
             return Err(Failure::Unreachable("no resolver can be reached".into()));
         }
-        let leave = shared.pace.leave(name, now)?;
+        let leave = shared.pace.leave(name, known.asked_before(name), now)?;
         let (land, landing) = watch::channel(None);
         known.flights.insert(name.clone(), UnderWay { landing: landing.clone(), recoveries });
         drop(known); // a flight that ends takes the lock itself
@@ -300,6 +300,13 @@ impl Known {
             _ => false,
         };
         (!void && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
+    }
+
+    fn asked_before(&mut self, name: &str) -> Asked {
+        match self.entries.get(name) {
+            Some(entry) if entry.failures == 0 => Asked::Again,
+            _ => Asked::First,
+        }
     }
 
     fn remember(&mut self, name: &Arc<str>, fact: Fact, failures: u32, recoveries: u64) {

@@ -15,10 +15,26 @@ const BURST: u32 = 20;
 /// For what is known of zones, in octets: some ten thousand of them.
 const ZONES_MEMORY: usize = 2 << 20;
 
+/// One part in so many of a burst comes on top for names that were heard of before, and as many places.
+/// It is paid back before a new name is asked for, so they go first: peers can be made up, and must not
+/// keep what is known from being asked for again.
+const RESERVE: u32 = 4;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A name that nothing is known of.
+    First,
+    /// A name that was asked for before, and there was a reply.
+    Again,
+}
+
 /// The limits on questions. Over a limit, a question is not asked at all, at once.
 #[derive(Debug)]
 pub(crate) struct Pace {
     in_flight: Arc<Semaphore>,
+    /// For names asked for before, when all places are taken.
+    spare: Arc<Semaphore>,
     rates: Mutex<Rates>,
 }
 
@@ -31,15 +47,20 @@ pub(crate) struct Leave {
 impl Pace {
     /// `zone_qps` and `total_qps` are questions a second, `in_flight` questions at a time.
     pub(crate) fn new(zone_qps: u32, total_qps: u32, in_flight: u32) -> Self {
-        let in_flight = Arc::new(Semaphore::new(in_flight as usize));
-        Self { in_flight, rates: Mutex::new(Rates::new(zone_qps, total_qps)) }
+        let places = |number: u32| Arc::new(Semaphore::new(number as usize));
+        let (in_flight, spare) = (places(in_flight), places(in_flight / RESERVE));
+        Self { in_flight, spare, rates: Mutex::new(Rates::new(zone_qps, total_qps)) }
     }
 
     /// Leave to ask for `name` at `now`.
-    pub(crate) fn leave(&self, name: &str, now: Instant) -> Result<Leave, Failure> {
+    pub(crate) fn leave(&self, name: &str, asked: Asked, now: Instant) -> Result<Leave, Failure> {
         let slot = self.in_flight.clone().try_acquire_owned();
+        let slot = match asked {
+            Asked::First => slot,
+            Asked::Again => slot.or_else(|_| self.spare.clone().try_acquire_owned()),
+        };
         let slot = slot.map_err(|_| Failure::Limit("too many questions are under way"))?;
-        self.rates().take(name, now)?;
+        self.rates().take(name, asked, now)?;
         Ok(Leave { _slot: slot })
     }
 
@@ -76,8 +97,8 @@ impl Rates {
         Self { total: Bucket::default(), total_rate, zone_rate, zones: Store::new(ZONES_MEMORY) }
     }
 
-    fn take(&mut self, name: &str, now: Instant) -> Result<(), Failure> {
-        if !self.total.has_room(self.total_rate, now) {
+    fn take(&mut self, name: &str, asked: Asked, now: Instant) -> Result<(), Failure> {
+        if !self.total.has_room(self.total_rate, asked, now) {
             return Err(Failure::Limit("too many questions in all"));
         }
         let zone = self.zone_of(name);
@@ -85,7 +106,7 @@ impl Rates {
             self.zones.put(&zone, Zone::default(), 0);
         }
         if let Some(known) = self.zones.get(&zone) {
-            if !known.bucket.has_room(self.zone_rate, now) {
+            if !known.bucket.has_room(self.zone_rate, asked, now) {
                 return Err(Failure::Limit("too many questions to one zone"));
             }
             known.bucket.take(self.zone_rate, now);
@@ -152,8 +173,12 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn has_room(self, rate: Rate, now: Instant) -> bool {
-        self.debt(now) + rate.interval <= rate.interval * rate.burst
+    fn has_room(self, rate: Rate, asked: Asked, now: Instant) -> bool {
+        let most = match asked {
+            Asked::First => rate.burst,
+            Asked::Again => rate.burst + rate.burst / RESERVE,
+        };
+        self.debt(now) + rate.interval <= rate.interval * most
     }
 
     fn take(&mut self, rate: Rate, now: Instant) {
@@ -171,8 +196,18 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// How many of a thousand questions may be asked.
+    fn passed_as(
+        asked: Asked,
+        rates: &mut Rates,
+        now: Instant,
+        name: impl Fn(usize) -> String,
+    ) -> usize {
+        (0..1_000).filter(|n| rates.take(&name(*n), asked, now).is_ok()).count()
+    }
+
     fn passed(rates: &mut Rates, now: Instant, name: impl Fn(usize) -> String) -> usize {
-        (0..1_000).filter(|n| rates.take(&name(*n), now).is_ok()).count()
+        passed_as(Asked::First, rates, now, name)
     }
 
     /// One question a second to a zone, twenty at once after a quiet time.
@@ -199,6 +234,24 @@ mod tests {
             .map(|n| passed(&mut rates, start + Duration::from_millis(10) * n, many_zones))
             .sum();
         assert_eq!(over_ten_seconds, 1_000);
+    }
+
+    /// Names asked for before get a little more than a burst, and go first until that is paid back.
+    #[test]
+    fn the_known_go_first() {
+        let mut rates = Rates::new(1, 100);
+        let zones = [
+            |n: usize| format!("1.1.{}.{}.in-addr.arpa.", n % 250, n / 250),
+            |_| "1.1.46.in-addr.arpa.".to_owned(),
+        ];
+        for (seconds, zone) in zones.into_iter().enumerate() {
+            let now = Instant::now() + SECOND * u32::try_from(seconds).unwrap() * 60;
+            assert_eq!(passed(&mut rates, now, zone), 20);
+            assert_eq!(passed_as(Asked::Again, &mut rates, now, zone), 5);
+            let paid_back = now + 5 * if seconds == 0 { SECOND / 100 } else { SECOND };
+            assert_eq!(passed(&mut rates, paid_back, zone), 0);
+            assert_eq!(passed_as(Asked::Again, &mut rates, paid_back, zone), 5);
+        }
     }
 
     /// A refusal by the zone's limit does not count against the total.
@@ -249,10 +302,15 @@ mod tests {
     fn places_are_given_back() {
         let pace = Pace::new(1_000, 1_000, 2);
         let now = Instant::now();
-        let first = pace.leave("a.example.", now).unwrap();
-        let _second = pace.leave("b.example.", now).unwrap();
-        assert!(pace.leave("c.example.", now).is_err());
+        let first = pace.leave("a.example.", Asked::Again, now).unwrap();
+        let _second = pace.leave("b.example.", Asked::Again, now).unwrap();
+        assert!(pace.leave("c.example.", Asked::Again, now).is_err());
         drop(first);
-        assert!(pace.leave("c.example.", now).is_ok());
+        assert!(pace.leave("c.example.", Asked::Again, now).is_ok());
+        let pace = Pace::new(1_000, 1_000, 4);
+        let _places = [(); 4].map(|()| pace.leave("a.example.", Asked::First, now).unwrap());
+        assert!(pace.leave("b.example.", Asked::First, now).is_err());
+        let _spare = pace.leave("b.example.", Asked::Again, now).unwrap();
+        assert!(pace.leave("b.example.", Asked::Again, now).is_err());
     }
 }
