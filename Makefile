@@ -2,13 +2,13 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz bench scale demo
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo
 
-# What the tests need from Debian: name servers and a web server to test against, and the kernel's
-# counters of packets.
-PACKAGES := ca-certificates nsd knot bind9 unbound nginx iproute2 nftables
+# What the tests need from Debian: name servers and a web server to test against, what signs zones, and the
+# kernel's counters of packets.
+PACKAGES := ca-certificates nsd knot bind9 bind9-utils unbound ldnsutils nginx iproute2 nftables
 
-check: packages fmt clippy test features doc deny
+check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"
 
 # Installs what is missing and says so; fails if it can't.
@@ -24,6 +24,11 @@ clippy:
 test:
 	scripts/test
 
+# The threads of cache and coalescing in thousands of orders, under a model checker.
+models:
+	RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p alto-discovery-core --lib \
+		--target-dir target/models models::
+
 # Each feature builds and passes its tests alone, and `dns` pulls in no HTTP client.
 features:
 	scripts/features
@@ -34,11 +39,14 @@ doc:
 deny:
 	scripts/deny
 
-# The committed inputs again, then each fuzz target for SECONDS. Not part of `check` until long runs have
-# been clean: what a few seconds of random input find must not stop a change that did not cause it.
+# The committed inputs again, then each fuzz target for SECONDS.
 SECONDS := 10
 fuzz:
 	scripts/fuzz $(SECONDS)
+
+# Ten million strangers against the cache, in 64 MiB of memory. Needs control groups.
+sweep:
+	scripts/sweep
 
 # Ratios against named baselines, in one run.
 bench:

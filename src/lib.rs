@@ -2,19 +2,27 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "guidance")]
+mod advisor;
 mod config;
 mod discovery;
 mod registry;
 
+#[cfg(feature = "guidance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
+pub use advisor::{Advisor, Choice, Request, Requester, SelectConfig, Share, Unprepared, Why};
 pub use alto_discovery_core as core;
 pub use alto_discovery_core::{
-    Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Freshness, Guide, Hints,
-    IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy, Scope, Server,
-    ServerList, Step, Token, Trace, Trust, Validity, code, layers,
+    Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Finding, Freshness,
+    Guide, Hints, IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy,
+    Scope, Server, ServerList, Severity, Step, Token, Trace, Trust, Validity, code, layers,
 };
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
 pub use alto_guidance as guidance;
+#[cfg(feature = "guidance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
+pub use alto_selection as selection;
 pub use config::Config;
 pub use discovery::Discovery;
 pub use registry::{Backends, Sections};

@@ -25,8 +25,16 @@ pub(crate) enum Command {
     /// Fetch a directory with its maps, or one map, check it, and sum it up.
     #[command(after_help = EXIT_STATUS)]
     Map(MapOptions),
+    /// Look at what discovery stands on here (resolvers, DNSSEC, the clock), and say what to mend.
+    #[command(after_help = "Exit status: 0 no fault, 1 faults, 2 usage or a wrong configuration.")]
+    Doctor(DoctorOptions),
     /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
     Demo(DemoOptions),
+    /// Measure what guidance is worth, on this machine alone.
+    Evaluate {
+        #[command(subcommand)]
+        what: Evaluation,
+    },
     /// Serve ALTO (RFC 7285) from CSV files, which may change meanwhile, until interrupted.
     Serve(crate::serve::ServeOptions),
     /// Print the completions for a shell.
@@ -39,6 +47,12 @@ pub(crate) enum Command {
         /// The command whose page is wanted; none for the page of `alto` itself.
         command: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evaluation {
+    /// How many good peers a tracker returns: at random, ranked by the peer, chosen by the tracker.
+    Swarm(crate::evaluate::SwarmOptions),
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 all found, 1 some surely none, 2 usage or invalid input, \
@@ -151,6 +165,15 @@ impl RankOptions {
     }
 }
 
+impl DiscoverOptions {
+    /// The configuration.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let mut config = self.setup.config()?;
+        config.timeout = self.timeout.unwrap_or(config.timeout);
+        Ok(config)
+    }
+}
+
 impl MapOptions {
     /// The configuration.
     pub(crate) fn config(&self) -> Result<Config, Error> {
@@ -173,6 +196,17 @@ impl Fetching {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
     }
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    /// One JSON object per finding.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How to show it.

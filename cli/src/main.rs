@@ -1,11 +1,15 @@
 //! The command `alto`.
 #![forbid(unsafe_code)]
 
+mod alto_servers;
 mod args;
 mod demo;
 mod discover;
+mod doctor;
+mod evaluate;
 mod input;
 mod map;
+mod name_server;
 mod paperwork;
 mod rank;
 mod report;
@@ -16,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, Evaluation};
 use report::Status;
 
 fn main() -> ExitCode {
@@ -25,7 +29,9 @@ fn main() -> ExitCode {
         Command::Discover(options) => discover::run(&options),
         Command::Rank(options) => rank::run(&options),
         Command::Map(options) => map::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
         Command::Man { command } => paperwork::man(command.as_deref()),
@@ -55,6 +61,8 @@ enum Failure {
     Output(std::io::Error),
     /// A flag's value makes no sense.
     Usage(String),
+    /// What a demonstration needs could not be set up.
+    Stage(String),
 }
 
 impl std::fmt::Display for Failure {
@@ -64,6 +72,7 @@ impl std::fmt::Display for Failure {
             Self::Input(fault) => write!(f, "reading input: {fault}"),
             Self::Output(fault) => write!(f, "writing output: {fault}"),
             Self::Usage(fault) => f.write_str(fault),
+            Self::Stage(fault) => write!(f, "setting up: {fault}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 use crate::error::{Error, Fault};
 use crate::load::{Loaded, Loader};
 use crate::server_table::ServerTable;
-use crate::shelf::{Landing, Look, Shelf};
+use crate::shelf::{Glance, Landing, Look, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
 #[derive(Debug)]
@@ -34,6 +34,11 @@ impl Store {
     /// Why a server is left alone now, if it failed a short time ago.
     pub(crate) fn failing(&self, server: &Url) -> Option<Error> {
         self.shelf().failing(server, Instant::now())
+    }
+
+    /// What is at hand of a server, and whether it is time to fetch.
+    pub(crate) fn glance(&self, server: &Url, now: Instant) -> Glance {
+        self.shelf().glance(server, now)
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.

@@ -3,7 +3,6 @@
 //! The embedded name server stands for the reverse tree of the world. Everything else is what any
 //! user of the library has: its public API and the configuration that is printed.
 
-mod name_server;
 mod world;
 
 use std::collections::BTreeMap;
@@ -17,8 +16,8 @@ use tokio::time::Instant;
 
 use crate::Failure;
 use crate::args::DemoOptions;
+use crate::name_server::NameServer;
 use crate::report::Status;
-use name_server::NameServer;
 use world::{NETWORKS, Network, announces};
 
 /// Announces being worked on at once.
@@ -81,10 +80,11 @@ async fn announce_all(server: &NameServer, toml: &str) -> Result<usize, Failure>
     let (remembered, names) = names_asked(&results);
     println!(
         "{queries} queries for {} peers ({:.2} a peer); of the {names} names asked for, {} were answered \
-         from cache; {:.1} s, {:.0} peers a second.",
+         from cache and {} by a query already under way; {:.1} s, {:.0} peers a second.",
         peers.len(),
         ratio(queries, peers.len()),
         percent(remembered, names),
+        percent(names.saturating_sub(remembered + queries), names),
         cold.as_secs_f64(),
         ratio(peers.len(), 1) / cold.as_secs_f64(),
     );
@@ -145,7 +145,7 @@ fn answer_text(result: &Result<Arc<Answer>, Error>) -> String {
             uris.join(", then ")
         }
         Err(Error::NoServer(_)) => "surely none".into(),
-        Err(error) => format!("nothing: {error}"),
+        Err(error) => format!("nothing: {}", error.code()), // its text names each peer's own names
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
 //! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
+//! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`http`]: an HTTP server in process that says what a test wants;
 //! - [`nginx`]: a real web server in front of another, with TLS and a cache;
@@ -11,6 +12,7 @@
 //! - [`pki`]: an authority that only the test trusts;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
+//! - [`control`]: how late the machine is, for deadlines in real time;
 //! - [`process`], [`ports`]: programs and ports.
 //!
 //! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
@@ -24,6 +26,7 @@
 mod background;
 pub mod bind;
 pub mod client;
+pub mod control;
 pub mod dns_zone;
 pub mod http;
 pub mod knot;
@@ -38,6 +41,7 @@ pub mod process;
 mod query_log;
 mod record;
 pub mod scripted;
+pub mod signer;
 pub mod spellings;
 pub mod tap;
 pub mod unbound;

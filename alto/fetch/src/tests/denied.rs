@@ -182,7 +182,7 @@ async fn low_ports_are_refused() {
     }
 }
 
-/// T2: a name whose address flips between an allowed and a denied one with each question. Each
+/// A name whose address flips between an allowed and a denied one with each question. Each
 /// connection asks once and goes where the answer was checked; none goes to the denied address.
 #[tokio::test]
 async fn rebinding_never_reaches_the_denied_address() {
