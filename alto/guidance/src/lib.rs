@@ -9,7 +9,8 @@
 //! - A server speaks only for the network that led to it ([`Consumer::speaks_for`]).
 //! - Tables are fresh for as long as HTTP says, at least a minute; they are fetched once for all
 //!   who ask, replaced as a whole, and bounded in octets all together.
-//! - A server that fails is left alone for a while, longer each time.
+//! - A server that fails is left alone for a while, longer each time; while it cannot be reached its
+//!   last table is used for an hour beyond its time, with the warning `stale`.
 //!
 //! ```
 //! use alto_discovery_core::Policy;

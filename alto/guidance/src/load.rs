@@ -21,6 +21,9 @@ use crate::server_table::{Maps, ServerTable, agree, as_advertised};
 const MOST_DIRECTORIES: usize = 10;
 const MOST_DEPTH: usize = 3;
 
+/// Problems that are told of one directory's links; it may have hundreds, and each may be one.
+const MOST_PROBLEMS: usize = 8;
+
 /// How long a table is used at least, also if its server wants to be asked each time (`no-store`,
 /// `max-age=0`): each announce would otherwise fetch maps of megabytes.
 const LEAST_LIFETIME: Duration = Duration::from_secs(60);
@@ -244,13 +247,15 @@ impl Directories {
         let validity = got.freshness.validity;
         self.validity = Some(self.validity.map_or(validity, |shortest| shortest.and(validity)));
         self.warnings.extend(got.warnings);
-        let mut links = VecDeque::new();
+        let (mut links, mut problems) = (VecDeque::new(), Vec::new());
         for link in further((&got.uri, &got.message)) {
             match link {
                 Ok(uri) => links.push_back((uri, depth + 1)),
-                Err(error) => self.problems.push(error),
+                Err(error) => problems.push(error),
             }
         }
+        problems.truncate(MOST_PROBLEMS);
+        self.problems.extend(problems);
         self.read.push((got.uri, got.message));
         links
     }

@@ -16,6 +16,8 @@ use crate::server_table::ServerTable;
 const MOST_SERVERS: usize = 10_000;
 
 /// How long a server that failed is left alone: twice as long each time, unless it says how long.
+/// One that says "now", or names a time that is past, is not asked at each announce for that.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -284,7 +286,7 @@ impl Entry {
         self.stale = held.map(|held| Arc::new(held.table.out_of_date(&error)));
         let times = self.failure.as_ref().map_or(0, |failure| failure.times);
         let pause = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
-        let pause = error.retry_after().unwrap_or(pause).min(LONGEST_PAUSE);
+        let pause = error.retry_after().unwrap_or(pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         self.failure = Some(Failure { error, times: times + 1, until: now + pause });
     }
 }

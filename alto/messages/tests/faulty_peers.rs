@@ -505,6 +505,29 @@ fn error_codes() {
     check(r#"{"code":"E_SYNTAX"}"#, Refused(code::MISSING_FIELD, "meta"), ErrorBody::parse);
 }
 
+/// Messages are for people at terminals: what a server makes up is cut, and moves no cursor.
+#[test]
+fn messages_are_fit_for_terminals() {
+    let long = "x".repeat(5_000);
+    for key in [r"\u001b[2J", r"\u0085", &long] {
+        let directory = format!(
+            r#"{{"meta":{{"cost-types":{{"{key}":{{"cost-mode":1}}}}}},"resources":{{}}}}"#
+        );
+        let endpoints = format!(r#"{{"meta":{{{COSTS}}},"endpoint-cost-map":{{"{key}":{{}}}}}}"#);
+        let map = format!(r#"{{"meta":{{{VTAG}}},"network-map":{{"{key}":{{}}}}}}"#);
+        let options = ReadOptions::default();
+        for fault in [
+            Directory::parse(directory.as_bytes(), &options).unwrap_err(),
+            EndpointCosts::parse(endpoints.as_bytes(), &options).unwrap_err(),
+            NetworkMap::parse(map.as_bytes(), &options).unwrap_err(),
+        ] {
+            let message = fault.to_string();
+            assert!(!message.contains(char::is_control), "{message:?}");
+            assert!(message.len() < 500, "{} octets", message.len());
+        }
+    }
+}
+
 /// One warning per code, with its first occurrence and how many there were.
 #[test]
 fn warnings_are_counted() {

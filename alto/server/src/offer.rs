@@ -25,8 +25,8 @@ pub(crate) fn pid_property(maps: &Maps) -> Result<PropertyName, NameFault> {
     PropertyName::of_resource(&maps.vtag().resource_id, "pid")
 }
 
-/// The directory of all that is offered. Its URIs are relative, so that they hold behind a proxy
-/// and under each of the server's names.
+/// The directory of all that is offered. Its URIs are relative to its own, so that they hold behind
+/// a proxy, also below a path, and under each of the server's names.
 pub(crate) fn directory(maps: &Maps) -> Result<Directory, NameFault> {
     let network = &maps.vtag().resource_id;
     let on_network = || vec![network.clone()];
@@ -64,7 +64,9 @@ pub(crate) fn directory(maps: &Maps) -> Result<Directory, NameFault> {
 
 fn at(path: &str, answers: MediaType) -> Resource {
     let media_type = answers.as_str().into();
-    Resource { uri: path.into(), media_type, ..Resource::default() }
+    // The directory lies at the top, as they all do.
+    let uri = path.trim_start_matches('/').into();
+    Resource { uri, media_type, ..Resource::default() }
 }
 
 /// The directory's name for a map's cost type.

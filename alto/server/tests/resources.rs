@@ -8,6 +8,7 @@ use alto_messages::MediaType;
 use alto_server::{Answer, Head, Plan, Target};
 use serde_json::{Value, json};
 use support::{NETWORK, catalogue, maps, valid};
+use url::Url;
 
 fn get(path: &str) -> Answer {
     match catalogue().plan(&Head { method: "GET", path, ..Head::default() }) {
@@ -47,7 +48,8 @@ fn routingcost() -> Value {
     json!({"cost-mode": "numerical", "cost-metric": "routingcost"})
 }
 
-/// RFC 7285 §9.2: each entry leads to a resource of the advertised type; dependencies are named.
+/// RFC 7285 §9.2: each entry leads to a resource of the advertised type, also below a path of a
+/// proxy's; dependencies are named.
 #[test]
 fn the_directory_leads_to_all_resources() {
     let directory = body_of("/directory", MediaType::Directory);
@@ -57,7 +59,9 @@ fn the_directory_leads_to_all_resources() {
     assert_eq!(resources.len(), 7);
     let catalogue = catalogue();
     for (id, resource) in resources {
-        let path = resource["uri"].as_str().unwrap();
+        let link = resource["uri"].as_str().unwrap();
+        let below = Url::parse("https://proxy.example/alto/directory").unwrap().join(link).unwrap();
+        let path = below.path().strip_prefix("/alto").unwrap();
         let content_type = resource["accepts"].as_str();
         let method = if content_type.is_some() { "POST" } else { "GET" };
         let accept = resource["media-type"].as_str();

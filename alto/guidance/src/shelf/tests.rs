@@ -25,6 +25,25 @@ fn failure(server: &Url) -> Error {
     Error::new(server, Fault::Fetch(alto_fetch::Fault::Name("none".into())))
 }
 
+fn status(server: &Url, status: u16, retry_after: Option<u64>) -> Error {
+    let retry_after = retry_after.map(Duration::from_secs);
+    let (media_type, body) = (None, Arc::default());
+    let reply = alto_fetch::StatusReply { status, retry_after, media_type, body };
+    Error::new(server, Fault::Fetch(alto_fetch::Fault::Status(Box::new(reply))))
+}
+
+/// RFC 9110 §10.2.3: a server may say how long, between 5 s and an hour.
+#[test]
+fn a_server_may_say_how_long() {
+    for (said, pause) in [(0, 5), (7, 7), (1_000_000, 3_600)] {
+        let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
+        put(&mut shelf, &server, Err(status(&server, 503, Some(said))), now);
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert!(matches!(shelf.look(&server, after(pause - 1)), Look::Failing(_)), "{said}");
+        assert!(matches!(shelf.look(&server, after(pause)), Look::Fetch(_)), "{said}");
+    }
+}
+
 /// A table is used while it is fresh, fetched ahead in the last fifth of its life, and then anew.
 #[test]
 fn fresh_then_due_then_expired() {
@@ -63,8 +82,9 @@ fn a_glance_foretells() {
     drop(landing);
     put(&mut shelf, &server, Err(failure(&server)), now + Duration::from_secs(50));
     check(&mut shelf, 55, true, State::Failing);
-    check(&mut shelf, 79, false, State::Failing);
-    check(&mut shelf, 80, false, State::Due);
+    // Expired, and still the best there is while the server cannot be reached.
+    check(&mut shelf, 79, true, State::Failing);
+    check(&mut shelf, 80, true, State::Due);
 }
 
 /// While a flight is under way all wait for it; one that was dropped is not waited for.
@@ -100,11 +120,7 @@ fn pauses_grow() {
 #[test]
 fn stale_while_unreachable() {
     let server = uri(1);
-    let status = |status| {
-        let (media_type, body) = (None, Arc::default());
-        let reply = alto_fetch::StatusReply { status, retry_after: None, media_type, body };
-        Error::new(&server, Fault::Fetch(alto_fetch::Fault::Status(Box::new(reply))))
-    };
+    let status = |status| self::status(&server, status, None);
     let broken = Error::new(&server, Fault::Fetch(alto_fetch::Fault::Broken("half".into())));
     let memory = Error::new(&server, Fault::Memory { needed: 2, limit: 1 });
     for (error, used) in [
