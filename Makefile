@@ -42,7 +42,7 @@ fuzz:
 # Ratios against named baselines, in one run.
 bench:
 	@scripts/packages dnsperf
-	cargo bench --workspace --locked
+	cargo bench --workspace --all-features --locked
 
 demo:
 	cargo run --release --locked -p alto-cli -- demo
