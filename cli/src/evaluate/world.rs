@@ -21,40 +21,55 @@ pub(super) const GOOD: u16 = 0;
 /// The port of each peer.
 const PORT: u16 = 6_881;
 /// Room for the views of five maps of a million peers.
-const VIEW_OCTETS: usize = 1 << 30;
+pub(super) const VIEW_OCTETS: usize = 1 << 30;
 
 /// Everything that runs.
 pub(super) struct World {
-    pub(super) advisor: Advisor,
+    pub(super) stage: Stage,
     pub(super) swarm: Swarm<V6Record>,
-    pub(super) name_server: NameServer,
-    pub(super) alto_servers: Vec<Server>,
-    /// Needed until the advisor has read it.
-    _authority: Authority,
 }
 
 impl World {
     pub(super) async fn new(options: &SwarmOptions) -> Result<Self, Failure> {
+        let stage = Stage::new(NETWORKS, cost, options).await?;
+        Ok(Self { stage, swarm: swarm(options) })
+    }
+}
+
+/// Networks with an ALTO server each, the name server that leads to them, and a tracker's advisor.
+pub(super) struct Stage {
+    pub(super) advisor: Advisor,
+    pub(super) name_server: NameServer,
+    pub(super) alto_servers: Vec<Server>,
+}
+
+impl Stage {
+    /// So many networks, whose servers tell their own peers what `cost(own, other)` says.
+    pub(super) async fn new(
+        networks: u16,
+        cost: impl Fn(u16, u16) -> u16,
+        options: &SwarmOptions,
+    ) -> Result<Self, Failure> {
         let authority = Authority::new()?;
+        let network_map = network_map(networks);
         let mut alto_servers = Vec::new();
-        for network in 0..NETWORKS {
-            let (network_map, cost_map) = (network_map(), cost_map(network));
-            let server = alto_servers::start(&authority, &network_map, &cost_map).await?;
-            alto_servers.push(server);
+        for own in 0..networks {
+            let costs = cost_map(own, networks, &cost);
+            alto_servers.push(alto_servers::start(&authority, &network_map, &costs).await?);
         }
-        let mut name_server =
-            NameServer::start(&zone(&alto_servers)).await.map_err(Failure::Input)?;
+        let zone = zone(&alto_servers);
+        let mut name_server = NameServer::start(&zone).await.map_err(Failure::Input)?;
         if options.without_name_server {
             name_server.stop().await;
         }
-        let config = config(&name_server, &authority, options)?;
         if options.without_alto_servers {
             for server in alto_servers.drain(..) {
                 server.stop().await;
             }
         }
-        let (advisor, swarm) = (Advisor::new(&config)?, swarm(options));
-        Ok(Self { advisor, swarm, name_server, alto_servers, _authority: authority })
+        // It reads the authority's certificate, which is gone afterwards.
+        let advisor = Advisor::new(&config(&name_server, &authority, options)?)?;
+        Ok(Self { advisor, name_server, alto_servers })
     }
 }
 
@@ -80,13 +95,15 @@ fn swarm(options: &SwarmOptions) -> Swarm<V6Record> {
     swarm
 }
 
-fn address(network: u16, subnet: u16, n: usize) -> Ipv6Addr {
+/// A peer's address in a network.
+pub(super) fn address(network: u16, subnet: u16, n: usize) -> Ipv6Addr {
     let host = u128::from(n as u64);
     let net = Ipv6Addr::new(0x2001, 0xdb8, network, subnet, 0, 0, 0, 0);
     (net.to_bits() | host).into()
 }
 
-fn record(address: Ipv6Addr) -> V6Record {
+/// The record of the peer at an address.
+pub(super) fn record(address: Ipv6Addr) -> V6Record {
     SocketAddrV6::new(address, PORT, 0, 0).into()
 }
 
@@ -112,9 +129,9 @@ fn config(
     Ok(config)
 }
 
-fn network_map() -> String {
+fn network_map(networks: u16) -> String {
     let mut csv = "prefix,pid\n0.0.0.0/0,elsewhere\n::/0,elsewhere\n".to_owned();
-    for network in 0..NETWORKS {
+    for network in 0..networks {
         // Writing to a string does not fail.
         let _ = writeln!(csv, "{}/48,network{network}", address(network, 0, 0));
     }
@@ -122,17 +139,21 @@ fn network_map() -> String {
 }
 
 /// What the server of a network says for its own peers.
-fn cost_map(own: u16) -> String {
+fn cost_map(own: u16, networks: u16, cost: impl Fn(u16, u16) -> u16) -> String {
     let mut csv = "src,dst,cost\n".to_owned();
-    for network in 0..NETWORKS {
-        let cost = match network {
-            GOOD => 1,
-            _ if network == own => 50, // near by prefix, and dear
-            _ => 20,
-        };
-        let _ = writeln!(csv, "network{own},network{network},{cost}");
+    for other in 0..networks {
+        let _ = writeln!(csv, "network{own},network{other},{}", cost(own, other));
     }
     csv
+}
+
+/// For all the good peers are the best; those of one's own network are near by prefix, and dear.
+fn cost(own: u16, other: u16) -> u16 {
+    match other {
+        GOOD => 1,
+        _ if other == own => 50,
+        _ => 20,
+    }
 }
 
 /// The reverse tree as a master file: each network's /48 names its server.
@@ -141,7 +162,7 @@ fn zone(servers: &[Server]) -> String {
         @ 3600 IN SOA ns.example. hostmaster.example. 1 3600 600 604800 300\n\
         @ 3600 IN NS ns.example.\n"
         .to_owned();
-    for (network, server) in (0..NETWORKS).zip(servers) {
+    for (network, server) in (0..).zip(servers) {
         let uri = server.uri();
         let _ = writeln!(
             zone,
