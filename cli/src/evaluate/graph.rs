@@ -43,7 +43,9 @@ impl Graph {
                 all += reached;
             }
         }
-        Pieces { components, largest: count(largest) / count(all.max(1)) }
+        // Where nobody is left, nobody is apart.
+        let largest = if all == 0 { 1.0 } else { count(largest) / count(all) };
+        Pieces { components, largest }
     }
 
     /// The share of all peers that a peer reaches.
@@ -113,7 +115,7 @@ mod tests {
         }
         assert_eq!(graph.pieces(|_| true), Pieces { components: 2, largest: 4.0 / 6.0 });
         assert_eq!(graph.pieces(|peer| peer != 1), Pieces { components: 3, largest: 0.4 });
-        assert_eq!(graph.pieces(|_| false), Pieces { components: 0, largest: 0.0 });
+        assert_eq!(graph.pieces(|_| false), Pieces { components: 0, largest: 1.0 });
         assert_eq!((graph.diameter(1), graph.diameter(4)), (3, 1));
         assert!((graph.share(|one, other| one.max(other) < 3) - 0.5).abs() < 1e-12);
         assert!((graph.reach(4) - 2.0 / 6.0).abs() < 1e-12);
