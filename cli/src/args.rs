@@ -25,7 +25,8 @@ pub(crate) enum Command {
     /// Fetch a directory with its maps, or one map, check it, and sum it up.
     #[command(after_help = EXIT_STATUS)]
     Map(MapOptions),
-    /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
+    /// Show it working on this machine: an embedded name server, five networks with ALTO servers,
+    /// 10,000 peers.
     Demo(DemoOptions),
     /// Measure what guidance is worth, on this machine alone.
     Evaluate {
@@ -192,6 +193,10 @@ pub(crate) struct DemoOptions {
     /// Switch the name server off first: then nothing can be found.
     #[arg(long)]
     pub(crate) without_name_server: bool,
+
+    /// Switch the ALTO servers off first: then replies stay random.
+    #[arg(long)]
+    pub(crate) without_alto_servers: bool,
 }
 
 /// Where the configuration comes from: a file, then flags.

@@ -19,13 +19,13 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::report::Status;
+use crate::stage::Switches;
 use exact::{Hypergeometric, count, interval};
 use trials::{Results, Tally};
 use world::World;
 
 /// What to evaluate.
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)] // flags of a command line
 pub(crate) struct SwarmOptions {
     /// The peers that the tracker knows.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = number(1, 10_000_000))]
@@ -43,21 +43,12 @@ pub(crate) struct SwarmOptions {
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = number(1, 10_000_000))]
     trials: usize,
 
-    /// The share of the tracker's list that is drawn at random whatever ALTO says.
-    #[arg(long, value_name = "S", default_value = "0.2")]
-    random_share: String,
-
     /// Where chance starts: the same seed gives the same numbers.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// Switch the name server off first: then no ALTO server is found.
-    #[arg(long)]
-    without_name_server: bool,
-
-    /// Switch the ALTO servers off first: then nobody says what is good.
-    #[arg(long)]
-    without_alto_servers: bool,
+    #[command(flatten)]
+    switches: Switches,
 
     /// Also study the overlay that the replies make, over random shares from 0 to 50%.
     #[arg(long)]
@@ -142,9 +133,9 @@ fn json(options: &SwarmOptions, exact: &Hypergeometric, results: &Results) -> Va
         "tracker": of_tracker,
         "params": {
             "peers": options.peers, "good": options.good, "list": options.list,
-            "trials": options.trials, "random_share": options.random_share, "seed": options.seed,
-            "name_server": !options.without_name_server,
-            "alto_servers": !options.without_alto_servers,
+            "trials": options.trials, "random_share": options.switches.random_share, "seed": options.seed,
+            "name_server": !options.switches.without_name_server,
+            "alto_servers": !options.switches.without_alto_servers,
         },
     })
 }
@@ -164,7 +155,8 @@ fn table(
         let (mean, least) = (tally.mean(), tally.least());
         format!("{name:<48}{:<26}{:<26}{mean:>8.2}{least:>7}\n", cell(0), cell(4))
     };
-    let tracker = format!("possibility 2: the tracker asks ALTO, s = {}", options.random_share);
+    let tracker =
+        format!("possibility 2: the tracker asks ALTO, s = {}", options.switches.random_share);
     let requests: u64 = world.stage.alto_servers.iter().map(alto_server::Server::requests).sum();
     [
         format!(

@@ -14,8 +14,9 @@ use super::SwarmOptions;
 use super::exact::count;
 use super::graph::Graph;
 use super::trials::mixed;
-use super::world::{Stage, VIEW_OCTETS, address, record};
+use super::world::VIEW_OCTETS;
 use crate::Failure;
+use crate::stage::{Stage, address, record};
 
 /// Networks; the n-th largest has about a n-th of the largest one's peers.
 const NETWORKS: u16 = 24;
@@ -159,7 +160,7 @@ pub(super) async fn study(options: &SwarmOptions) -> Result<Study, Failure> {
     let networks = u16::try_from(sizes.len()).unwrap_or(NETWORKS);
     // One's own first; the others by their distance in numbers.
     let cost = |own: u16, other: u16| if own == other { 1 } else { 10 + own.abs_diff(other) };
-    let stage = Stage::new(networks, cost, options).await?;
+    let stage = Stage::new(networks, cost, &options.switches).await?;
     let members = members(&sizes);
     let swarm = Swarm::new(VIEW_OCTETS);
     for member in &members {
