@@ -36,7 +36,8 @@ pub use request::{Choice, Request, Requester, Why};
 ///   drawn at random, so that a swarm of many networks stays in one piece (RFC 7971 §4.2.2).
 /// - A server speaks only for peers whose address led to it; what a peer merely claims fills no
 ///   more than half of its reply.
-/// - Peers of equal cost are drawn anew for each request.
+/// - Peers of equal cost are drawn anew for each request, and those that a server's table promoted in
+///   more than half of its last replies are passed over for others of equal cost.
 ///
 /// Cheap to share (`Arc` or a reference); every method may be called from many threads at once.
 ///
@@ -260,6 +261,7 @@ impl Advisor {
             role: request.role,
             k: request.k,
             pid_cap: if cap == 0 { usize::MAX } else { cap },
+            promoted_most: self.config.promoted_share.thousandths(),
             seed,
         }
     }

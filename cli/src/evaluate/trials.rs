@@ -82,7 +82,14 @@ pub(super) async fn run(world: &World, options: &SwarmOptions) -> Results {
 
         let seed = mixed(options.seed, 2 * trial as u64 + 1);
         let k = options.list;
-        let ask = Ask { requester: own, role: Role::Leecher, k, pid_cap: usize::MAX, seed };
+        let ask = Ask {
+            requester: own,
+            role: Role::Leecher,
+            k,
+            pid_cap: usize::MAX,
+            promoted_most: 500,
+            seed,
+        };
         world.swarm.random(&ask, &mut list);
         results.random.add(&list);
         results.first_is_good += usize::from(first_is_good(world, &request, &list));
