@@ -262,7 +262,6 @@ fn ties_are_drawn_evenly() {
     }
 }
 
-/// The same question gets the same answer; another seed gets another.
 /// Where the same ones would be promoted each time, the cap gives others of equal cost their turn
 /// from the 20th reply on.
 #[test]
@@ -277,8 +276,8 @@ fn promotions_are_capped_among_equals() {
     }
     while swarm.build(&table, 1_000) != Built::Ready {}
     let (mut out, mut counts) = (Vec::new(), BTreeMap::<V4Record, u32>::new());
-    for reply in 1..=400 {
-        let most = if reply <= 200 { 500 } else { 1_000 };
+    for reply in 1..=264 {
+        let most = if reply <= 64 { 500 } else { 1_000 };
         // One seed: without a cap the same 30 of PID 1 each time.
         let ask = Ask { seed: 7, promoted_most: most, ..nobodys(40) };
         assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
@@ -288,8 +287,8 @@ fn promotions_are_capped_among_equals() {
         for record in &out[10..] {
             *counts.entry(*record).or_default() += 1;
         }
-        if reply == 200 {
-            assert!(counts.values().all(|count| *count <= 101), "{counts:?}");
+        if reply == 64 {
+            assert!(counts.len() >= 60 && counts.values().all(|count| *count <= 33), "{counts:?}");
             counts.clear();
         }
     }
@@ -297,6 +296,7 @@ fn promotions_are_capped_among_equals() {
     assert!(counts.values().all(|count| *count == 200));
 }
 
+/// The same question gets the same answer; another seed gets another.
 #[test]
 fn a_seed_fixes_the_choice() {
     let (swarm, table) = tied(300);

@@ -1,5 +1,6 @@
 //! How often candidates were promoted lately.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::random::scrambled;
@@ -7,9 +8,10 @@ use crate::record::Record;
 
 /// Counts, for one server's table, the replies that it shaped and the candidates in them.
 ///
-/// Candidates share cells by a hash, so that memory is fixed; a count may be too high then, which
-/// costs a candidate a place among its equals, no more. Counts of threads at the same moment may
-/// get lost.
+/// Each of the first replies of a window is counted, later one in 16: a write would take the counters
+/// from other threads' caches at each choice. Candidates share cells by a hash, so that memory is
+/// fixed; a count may be too high then, which costs a candidate a place among its equals, no more.
+/// Counts of threads at the same moment may get lost.
 #[derive(Debug)]
 pub(crate) struct Promotions {
     replies: Counter,
@@ -26,6 +28,16 @@ struct Counter(AtomicU32);
 const WINDOW: u16 = 10;
 /// Before so many replies shares mean nothing.
 const FIRST_REPLIES: u32 = 20;
+/// So many replies of a window are counted each, then one in so many of a thread's.
+const EACH: u32 = 64;
+const ONE_IN: u32 = 16;
+
+thread_local! {
+    /// Replies of this thread.
+    static TURN: Cell<u32> = const { Cell::new(0) };
+}
+/// What a counter can hold.
+const MOST: u32 = 0xffff;
 const CELLS: usize = 1_024;
 
 impl Promotions {
@@ -34,9 +46,17 @@ impl Promotions {
         Self { replies: Counter::default(), crowded: Counter::default(), cells }
     }
 
-    /// Notes a reply.
-    pub(crate) fn note_reply(&self, minute: u16) {
-        self.replies.bump(minute / WINDOW);
+    /// Whether this reply is one of those counted; it is noted then.
+    pub(crate) fn counts_reply(&self, minute: u16) -> bool {
+        let window = minute / WINDOW;
+        let turn = TURN.get();
+        TURN.set(turn.wrapping_add(1));
+        let so_far = self.replies.count(window);
+        let is_counted = so_far < EACH || turn.is_multiple_of(ONE_IN) && so_far < MOST;
+        if is_counted {
+            self.replies.bump(window);
+        }
+        is_counted
     }
 
     /// Notes that these were promoted, of which no more than `most` thousandths of replies may hold
@@ -97,13 +117,13 @@ impl Promotions {
 
 impl Counter {
     fn bump(&self, window: u16) -> u32 {
-        let count = (self.count(window) + 1).min(u32::from(u16::MAX));
+        let count = (self.count(window) + 1).min(MOST);
         self.0.store(u32::from(window) << 16 | count, Ordering::Relaxed);
         count
     }
 
     fn count(&self, window: u16) -> u32 {
         let stored = self.0.load(Ordering::Relaxed);
-        if stored >> 16 == u32::from(window) { stored & 0xffff } else { 0 }
+        if stored >> 16 == u32::from(window) { stored & MOST } else { 0 }
     }
 }

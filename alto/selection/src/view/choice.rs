@@ -20,6 +20,8 @@ pub(super) struct Choice<'a, R> {
     ask: &'a Ask<R>,
     minute: u16,
     left: usize,
+    /// Whether this choice counts among the table's promotions.
+    is_counted: bool,
 }
 
 /// A PID that has peers, by its code.
@@ -55,7 +57,7 @@ impl<'a, R: Record> Choice<'a, R> {
         ask: &'a Ask<R>,
         minute: u16,
     ) -> Self {
-        Self { table, groups, consumer, ask, minute, left: ask.k }
+        Self { table, groups, consumer, ask, minute, left: ask.k, is_counted: false }
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
@@ -71,7 +73,7 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     fn take_from(&mut self, hits: &[Hit], out: &mut Vec<R>) {
-        self.table.promotions().note_reply(self.minute);
+        self.is_counted = self.table.promotions().counts_reply(self.minute);
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
             if self.ask.pid_cap < usize::MAX {
@@ -170,7 +172,7 @@ impl<'a, R: Record> Choice<'a, R> {
         } else {
             self.copy(class, 0, out);
         }
-        if is_capped {
+        if is_capped && self.is_counted {
             promotions.note(&out[start..], self.minute, most);
         }
     }
