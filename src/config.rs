@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use alto_discovery_core::layers::{CacheConfig, Coalesce};
-use alto_discovery_core::{Error, Policy, Setting, SettingValue};
+use alto_discovery_core::{Error, Finding, Policy, Setting, SettingValue};
 
 use crate::registry::{self, Backends, Sections};
 
@@ -27,7 +27,9 @@ pub struct Config {
     pub policy: Policy,
     /// What each backend's cache holds, and for how long (`cache.bytes`, `cache.stale`).
     pub cache: CacheConfig,
-    /// The most time one call may take, whatever the caller says (`discovery.timeout`).
+    /// The most time one discovery may take (`discovery.timeout`): backends share it out among what
+    /// they ask. A call with an earlier deadline waits less; what it asked for goes on without it and
+    /// is remembered.
     pub timeout: Duration,
     /// The most calls under way in one backend at once (`discovery.calls`); one more is refused.
     pub calls: usize,
@@ -91,10 +93,7 @@ impl Config {
             Error::config(path.display().to_string(), fault.to_string())
         };
         let text = std::fs::read_to_string(path).map_err(|fault| named(&fault))?;
-        let table: toml::Table = text.parse().map_err(|fault: toml::de::Error| {
-            named(&format_args!("not TOML: {}", fault.message()))
-        })?;
-        self.set_table("", &table)
+        self.set_table("", &table(&text).map_err(|fault| named(&fault))?)
     }
 
     /// Sets what a text in TOML says.
@@ -102,10 +101,7 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] naming the key, and what is wrong.
     pub fn set_toml(&mut self, text: &str) -> Result<(), Error> {
-        let table: toml::Table = text
-            .parse()
-            .map_err(|fault: toml::de::Error| Error::config("TOML", fault.message().to_owned()))?;
-        self.set_table("", &table)
+        self.set_table("", &table(text).map_err(|fault| Error::config("configuration", fault))?)
     }
 
     /// Sets the value of a key. Lists are comma-separated, durations like `2s`, flags `true` or
@@ -192,6 +188,16 @@ impl Config {
         text
     }
 
+    /// Looks at what the backends of this configuration stand on outside this program (resolvers, the
+    /// clock), and says what to do where that is not as it should be. Asks the network, a bounded time.
+    pub async fn examine(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for entry in self.order.iter().filter_map(|name| registry::find(name)) {
+            findings.extend((entry.examine)(&self.backends, self.policy).await);
+        }
+        findings
+    }
+
     fn set_table(&mut self, prefix: &str, table: &toml::Table) -> Result<(), Error> {
         for (name, value) in table {
             let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -265,7 +271,19 @@ fn flag(key: &str, value: &str) -> Result<bool, Error> {
     }
 }
 
+/// TOML read as such; the fault names its line.
+fn table(text: &str) -> Result<toml::Table, String> {
+    text.parse().map_err(|fault: toml::de::Error| {
+        let line = fault.span().map(|at| 1 + text[..at.start].matches('\n').count());
+        let place = line.map(|line| format!(" in line {line}")).unwrap_or_default();
+        format!("not TOML{place}: {}", fault.message())
+    })
+}
+
 fn names(key: &str, value: &str) -> Result<Vec<String>, Error> {
+    if value.trim().is_empty() {
+        return Err(Error::config(key, "no backend to ask"));
+    }
     let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
     let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
     match twice {
@@ -303,6 +321,7 @@ mod tests {
             ("policy.allow_http", "yes", "neither true nor false"),
             ("backends", "dns,,dns", "empty name"),
             ("backends", "dns,dns", "twice"),
+            ("backends", " ", "no backend to ask"),
             ("cache.bytes", "1", "from 65536"),
         ] {
             let message = config.set(key, value).unwrap_err().to_string();
@@ -348,5 +367,10 @@ mod tests {
         assert!(missing.contains("/nonexistent/alto.toml"), "{missing}");
         let comma = Config::default().set_toml("backends = [\"a,b\"]").unwrap_err().to_string();
         assert!(comma.contains("comma"), "{comma}");
+        let broken = "backends = [\"dns\"]\ndns.timeout 5\n";
+        let broken = Config::default().set_toml(broken).unwrap_err().to_string();
+        assert!(broken.contains("not TOML in line 2"), "{broken}");
+        let none = Config::default().set_toml("backends = []").unwrap_err().to_string();
+        assert!(none.contains("backends: no backend to ask"), "{none}");
     }
 }

@@ -121,5 +121,6 @@ fn built_in(config: &Config, name: &str) -> Result<Arc<dyn Backend>, Error> {
 /// above the cache, so that an answer is kept even if all who asked have given up.
 fn remembered(config: &Config, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
     let cached = Cache::new(Limit::new(backend, config.calls), config.cache);
-    Arc::new(Coalesce::with_flights(Arc::new(cached), config.calls))
+    let merged = Coalesce::with_flights(Arc::new(cached), config.calls);
+    Arc::new(merged.lasting(config.timeout))
 }

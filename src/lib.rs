@@ -13,9 +13,9 @@ mod registry;
 pub use advisor::{Advisor, Choice, Request, Requester, SelectConfig, Share, Unprepared, Why};
 pub use alto_discovery_core as core;
 pub use alto_discovery_core::{
-    Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Freshness, Guide, Hints,
-    IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy, Scope, Server,
-    ServerList, Step, Token, Trace, Trust, Validity, code, layers,
+    Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Finding, Freshness,
+    Guide, Hints, IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy,
+    Scope, Server, ServerList, Severity, Step, Token, Trace, Trust, Validity, code, layers,
 };
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]

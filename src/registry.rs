@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use alto_discovery_core::{Backend, Error, Policy};
+use alto_discovery_core::{Backend, BoxFuture, Error, Finding, Policy};
 
 registry! {
     "dns" => dns: alto_backend_dns::DnsConfig,
@@ -31,8 +31,10 @@ pub(crate) struct Entry {
     pub(crate) set: fn(&mut Backends, &str, &str) -> Result<(), Error>,
     pub(crate) get: fn(&Backends, &str) -> Option<String>,
     pub(crate) build: Build,
+    pub(crate) examine: Examine,
 }
 
+type Examine = fn(&Backends, Policy) -> BoxFuture<'_, Vec<Finding>>;
 type Build = fn(&Backends, Policy) -> Result<Arc<dyn Backend>, Error>;
 
 /// The built-in backend of this name.
@@ -61,6 +63,7 @@ macro_rules! registry {
                 set: |backends, key, value| $crate::BackendConfig::set(&mut backends.$name, key, value),
                 get: |backends, key| $crate::BackendConfig::get(&backends.$name, key),
                 build: |backends, policy| $crate::BackendConfig::build(&backends.$name, policy),
+                examine: |backends, policy| $crate::BackendConfig::examine(&backends.$name, policy),
             },
         )*];
     };

@@ -1,14 +1,15 @@
 //! The settings of approach 1, each with its bounds and where they come from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alto_discovery_core::{
-    Backend, BackendConfig, Error, Policy, Setting, SettingValue, duration_text,
+    Backend, BackendConfig, BoxFuture, Error, Finding, Policy, Setting, SettingValue, duration_text,
 };
 
 use crate::NAME;
+use crate::address::ResolverAddress;
 use crate::backend::DnsBackend;
 use crate::naptr::Reading;
 use crate::plan::{Granularity, Transition};
@@ -74,7 +75,10 @@ pub const TTL_MAX: Setting<Duration> = Setting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsConfig {
     /// Whom to ask, the dearest first; empty: the system's resolvers.
-    pub resolver: Vec<SocketAddr>,
+    pub resolver: Vec<ResolverAddress>,
+    /// The authorities that vouch for resolvers asked over TLS, a PEM file; none: the system's.
+    /// Read when a backend is built, and only if a resolver is asked over TLS.
+    pub ca_file: Option<PathBuf>,
     /// What to look for.
     pub service: Service,
     /// See [`TIMEOUT`].
@@ -105,6 +109,7 @@ impl Default for DnsConfig {
     fn default() -> Self {
         Self {
             resolver: Vec::new(),
+            ca_file: None,
             service: Service::default(),
             timeout: TIMEOUT.default,
             dnssec: DnssecMode::default(),
@@ -126,6 +131,7 @@ impl BackendConfig for DnsConfig {
 
     const KEYS: &'static [&'static str] = &[
         "dns.resolver",
+        "dns.ca_file",
         "dns.service",
         "dns.timeout",
         "dns.dnssec",
@@ -145,6 +151,7 @@ impl BackendConfig for DnsConfig {
         let value = value.trim();
         match key {
             "dns.resolver" => self.resolver = resolvers(value)?,
+            "dns.ca_file" => self.ca_file = (!value.is_empty()).then(|| value.into()),
             "dns.service" => self.service = value.parse()?,
             "dns.timeout" => self.timeout = number(&TIMEOUT, value)?,
             "dns.dnssec" => self.dnssec = word(key, value, &DNSSEC)?,
@@ -168,6 +175,10 @@ impl BackendConfig for DnsConfig {
                 let resolvers: Vec<_> = self.resolver.iter().map(ToString::to_string).collect();
                 resolvers.join(",")
             }
+            "dns.ca_file" => {
+                let file = self.ca_file.as_deref().unwrap_or("".as_ref());
+                file.display().to_string()
+            }
             "dns.service" => self.service.to_string(),
             "dns.timeout" => duration_text(self.timeout),
             "dns.dnssec" => word_for(&self.dnssec, &DNSSEC),
@@ -187,6 +198,10 @@ impl BackendConfig for DnsConfig {
 
     fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error> {
         Ok(Arc::new(DnsBackend::new(self, policy)?))
+    }
+
+    fn examine(&self, policy: Policy) -> BoxFuture<'_, Vec<Finding>> {
+        Box::pin(crate::doctor::examine(self, policy))
     }
 }
 
@@ -264,19 +279,8 @@ fn within<T: SettingValue>(setting: &Setting<T>, value: T) -> Result<(), Error> 
     if setting.admits(value) { Ok(()) } else { number(setting, &value.show()).map(|_| ()) }
 }
 
-fn resolvers(value: &str) -> Result<Vec<SocketAddr>, Error> {
-    value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(resolver).collect()
-}
-
-/// `IP`, `IPv4:PORT`, `[IPv6]`, `[IPv6]:PORT`.
-fn resolver(text: &str) -> Result<SocketAddr, Error> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
-    let address = address.or_else(|_| text.parse::<SocketAddr>()).ok();
-    address.filter(|address| address.port() != 0).ok_or_else(|| {
-        let message = format!("`{text}` is no resolver; wanted: IP, IPv4:PORT or [IPv6]:PORT");
-        Error::config("dns.resolver", message)
-    })
+fn resolvers(value: &str) -> Result<Vec<ResolverAddress>, Error> {
+    value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::parse).collect()
 }
 
 fn no_such_key(key: &str) -> Error {
@@ -293,7 +297,8 @@ mod tests {
     #[test]
     fn round_trips() {
         let values = [
-            "127.0.0.1:5300,[::1]:53,192.0.2.1:53",
+            "127.0.0.1:5300,[::1]:53,tls://192.0.2.1:853#dns.example",
+            "/etc/ssl/own.pem",
             "ALTO:https:http",
             "750ms",
             "require",
@@ -325,19 +330,15 @@ mod tests {
     }
 
     #[test]
-    fn resolvers_in_their_spellings() {
+    fn resolvers_one_after_the_other() {
         let read =
             |text| resolvers(text).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
-            read("127.0.0.1, ::1,[::1],[::1]:5353"),
-            ["127.0.0.1:53", "[::1]:53", "[::1]:53", "[::1]:5353"]
+            read("127.0.0.1, tls://[::1]#dns.example"),
+            ["127.0.0.1:53", "tls://[::1]:853#dns.example"]
         );
         assert!(read("").is_empty());
-        for text in
-            ["localhost", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "[127.0.0.1", "::1:x"]
-        {
-            assert!(resolvers(text).is_err(), "{text}");
-        }
+        assert!(resolvers("127.0.0.1,here").is_err());
     }
 
     /// A refused value is named with its key and what was wanted.

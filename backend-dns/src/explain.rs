@@ -44,7 +44,7 @@ pub(crate) fn records(
     dropped: &[Dropped],
 ) -> Arc<str> {
     let mut text = String::with_capacity(96);
-    let _ = write!(text, "{}, {} for {wanted}", Count(records.len()), verdict.taken.len()); // a String takes all
+    let _ = write!(text, "{}, {} taken for {wanted}", Count(records.len()), verdict.taken.len()); // a String takes all
     for Taken { order, preference, leads_to } in &verdict.taken {
         let _ = match leads_to {
             LeadsTo::Server(uri) => write!(text, "\ntaken: {order} {preference} {uri}"),

@@ -4,7 +4,7 @@
 //! names a server. Its rules are pure: [`plan`] says which names, [`naptr`] reads records, [`walk`]
 //! is the procedure as a state machine, [`scope`] says for whom the outcome was proven. Around them,
 //! what is learnt of names is kept and dated in one place for all peers, questions are paced, and
-//! the site's resolvers are asked over UDP and TCP.
+//! the site's resolvers are asked over UDP and TCP or over TLS.
 //!
 //! ```no_run
 //! # async fn find() -> Result<(), alto_discovery_core::Error> {
@@ -22,9 +22,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod address;
 mod backend;
 mod breaker;
 pub mod config;
+mod doctor;
+mod domain;
 mod exchange;
 mod explain;
 pub mod fact;
@@ -43,9 +46,11 @@ pub mod scope;
 pub mod service;
 mod sockets;
 mod store;
+mod transport;
 pub mod upstream;
 pub mod walk;
 
+pub use address::ResolverAddress;
 pub use backend::DnsBackend;
 pub use config::DnsConfig;
 

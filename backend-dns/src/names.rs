@@ -37,18 +37,25 @@ struct Shared {
 #[derive(Debug)]
 struct Known {
     entries: Store<Entry>,
-    flights: HashMap<Arc<str>, Landing>,
+    flights: HashMap<Arc<str>, UnderWay>,
 }
 
 /// Where the fact will be once the question under way is answered.
 type Landing = watch::Receiver<Option<Fact>>;
 
 #[derive(Debug)]
+struct UnderWay {
+    landing: Landing,
+    /// The upstream's recoveries when it was asked. Since another one, an outage may have swallowed it.
+    recoveries: u64,
+}
+
+#[derive(Debug)]
 struct Entry {
     fact: Fact,
     /// Failures in a row, up to this one.
     failures: u32,
-    /// The upstream's recoveries when a transport failure was noted.
+    /// The upstream's recoveries when it was asked for what failed.
     recoveries: u64,
 }
 
@@ -109,17 +116,18 @@ impl Names {
     ) -> Result<Way, Failure> {
         let shared = &*self.0;
         let mut known = shared.known();
-        if freshness == Freshness::Cached {
-            if let Some(fact) = known.remembered(name, &*shared.upstream, now) {
-                return Ok(Way::Known(fact));
-            }
-            if let Some(fact) = shared.covered(&mut known, name, now) {
-                return Ok(Way::Known(fact));
-            }
+        let remembered = known
+            .remembered(name, &*shared.upstream, freshness, now)
+            .or_else(|| shared.covered(&mut known, name, freshness, now));
+        if let Some(fact) = remembered {
+            return Ok(Way::Known(fact));
         }
-        let under_way = known.flights.get(name).filter(|landing| landing.borrow().is_none());
-        if let Some(landing) = under_way {
-            return Ok(Way::Join(landing.clone()));
+        let recoveries = shared.upstream.recoveries();
+        let worth_joining = |flight: &&UnderWay| {
+            flight.recoveries == recoveries && flight.landing.borrow().is_none()
+        };
+        if let Some(flight) = known.flights.get(name).filter(worth_joining) {
+            return Ok(Way::Join(flight.landing.clone()));
         }
         if patience.is_zero() {
             return Err(Failure::NoTime);
@@ -129,9 +137,10 @@ impl Names {
         }
         let leave = shared.pace.leave(name, now)?;
         let (land, landing) = watch::channel(None);
-        known.flights.insert(name.clone(), landing.clone());
+        known.flights.insert(name.clone(), UnderWay { landing: landing.clone(), recoveries });
         drop(known); // a flight that ends takes the lock itself
-        let flight = Flight { shared: self.0.clone(), name: name.clone(), land, _leave: leave };
+        let (shared, name) = (self.0.clone(), name.clone());
+        let flight = Flight { shared, name, recoveries, land, _leave: leave };
         tokio::spawn(flight.fly(patience));
         Ok(Way::Start(landing))
     }
@@ -163,6 +172,8 @@ fn failed(failure: Failure, validity: Validity) -> Fact {
 struct Flight {
     shared: Arc<Shared>,
     name: Arc<str>,
+    /// As in [`UnderWay`].
+    recoveries: u64,
     land: watch::Sender<Option<Fact>>,
     _leave: Leave,
 }
@@ -170,7 +181,7 @@ struct Flight {
 impl Flight {
     async fn fly(self, patience: Duration) {
         let reply = self.shared.upstream.ask(&self.name, patience).await;
-        let fact = self.shared.settle(&self.name, reply, Instant::now());
+        let fact = self.shared.settle(&self.name, reply, self.recoveries, Instant::now());
         self.land.send_replace(Some(fact));
     }
 }
@@ -180,7 +191,7 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let mut known = self.shared.known();
         let own = self.land.subscribe();
-        if known.flights.get(&self.name).is_some_and(|landing| landing.same_channel(&own)) {
+        if known.flights.get(&self.name).is_some_and(|flight| flight.landing.same_channel(&own)) {
             known.flights.remove(&self.name);
         }
     }
@@ -192,20 +203,32 @@ impl Shared {
     }
 
     /// RFC 8020 §2: what lies below a name that does not exist, does not exist.
-    fn covered(&self, known: &mut Known, name: &str, now: Instant) -> Option<Fact> {
+    fn covered(
+        &self,
+        known: &mut Known,
+        name: &str,
+        freshness: Freshness,
+        now: Instant,
+    ) -> Option<Fact> {
         if self.cut == NxdomainCut::Off {
             return None;
         }
         let ancestors = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
         ancestors.filter(|ancestor| !ancestor.is_empty()).find_map(|ancestor| {
             let entry = known.entries.get(ancestor)?;
-            let absent = entry.fact.content == Content::NoName && entry.fact.validity.holds(now);
-            absent.then(|| entry.fact.clone())
+            let absent = entry.fact.content == Content::NoName;
+            (absent && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
         })
     }
 
     /// Dates a reply and remembers it.
-    fn settle(&self, name: &Arc<str>, reply: Result<Reply, Failure>, now: Instant) -> Fact {
+    fn settle(
+        &self,
+        name: &Arc<str>,
+        reply: Result<Reply, Failure>,
+        recoveries: u64,
+        now: Instant,
+    ) -> Fact {
         match reply {
             Ok(reply) => {
                 if let Some(zone) = &reply.zone {
@@ -215,11 +238,17 @@ impl Shared {
                 self.known().remember(name, fact.clone(), 0, 0);
                 fact
             }
-            Err(failure) => self.settle_failure(name, failure, now),
+            Err(failure) => self.settle_failure(name, failure, recoveries, now),
         }
     }
 
-    fn settle_failure(&self, name: &Arc<str>, failure: Failure, now: Instant) -> Fact {
+    fn settle_failure(
+        &self,
+        name: &Arc<str>,
+        failure: Failure,
+        recoveries: u64,
+        now: Instant,
+    ) -> Fact {
         let mut known = self.known();
         let (failures, sound) = match known.entries.get(name) {
             Some(entry) => {
@@ -230,7 +259,7 @@ impl Shared {
         let validity = Validity::new(now, lifetimes::failure(failures));
         let fact = failed(failure, validity);
         if !sound {
-            known.remember(name, fact.clone(), failures, self.upstream.recoveries());
+            known.remember(name, fact.clone(), failures, recoveries);
         }
         fact
     }
@@ -256,7 +285,13 @@ fn best(mut records: Vec<Naptr>) -> Vec<Naptr> {
 }
 
 impl Known {
-    fn remembered(&mut self, name: &str, upstream: &dyn Upstream, now: Instant) -> Option<Fact> {
+    fn remembered(
+        &mut self,
+        name: &str,
+        upstream: &dyn Upstream,
+        freshness: Freshness,
+        now: Instant,
+    ) -> Option<Fact> {
         let entry = self.entries.get(name)?;
         let void = match &entry.fact.content {
             Content::Failed(failure) if failure.is_transport() => {
@@ -264,7 +299,7 @@ impl Known {
             }
             _ => false,
         };
-        (!void && entry.fact.validity.holds(now)).then(|| entry.fact.clone())
+        (!void && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
     }
 
     fn remember(&mut self, name: &Arc<str>, fact: Fact, failures: u32, recoveries: u64) {
@@ -363,7 +398,7 @@ mod tests {
         names.ask(&name(), SECOND, Freshness::Cached).await
     }
 
-    /// Hardening T10: many callers, one question.
+    /// Many callers, one question.
     #[tokio::test(start_paused = true)]
     async fn one_question_at_a_time() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), SECOND / 2);
@@ -382,7 +417,7 @@ mod tests {
         assert!(names.0.known().flights.is_empty());
     }
 
-    /// Spec 1.5: who waits no longer gets "no reply", and the late reply is remembered.
+    /// Who waits no longer gets "no reply", and the late reply is remembered.
     #[tokio::test(start_paused = true)]
     async fn a_late_reply_is_remembered() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), SECOND * 3 / 2);
@@ -420,7 +455,7 @@ mod tests {
         assert_eq!(upstream.asked(), 2);
     }
 
-    /// Hardening T11: TTL 0 is raised, and what has expired is asked again.
+    /// TTL 0 is raised, and what has expired is asked again.
     #[tokio::test(start_paused = true)]
     async fn what_expired_is_asked_again() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 0)), Duration::ZERO);
@@ -453,7 +488,7 @@ mod tests {
         assert_eq!(ask(&names).await.0.validity.lifetime(), SECOND * 5, "the count starts anew");
     }
 
-    /// Spec 1.5: when the resolver is back, what was remembered of the outage is void.
+    /// When the resolver is back, what was remembered of the outage is void.
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_forgotten_when_it_is_over() {
         let upstream = Scripted::new(Err(Failure::Timeout), Duration::ZERO);
@@ -465,7 +500,31 @@ mod tests {
         assert_eq!(ask(&names).await.0.content, Content::NoName);
     }
 
-    /// Spec 1.5: during an outage nobody is asked, what is known is told, and what is remembered of
+    /// A question that an outage has swallowed holds up nobody once it is over: it is asked again, and
+    /// that it stays without a reply is not remembered.
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_swallows_only_its_own_questions() {
+        let upstream = Scripted::new(Err(Failure::Timeout), SECOND * 2);
+        let names = names(&upstream, NxdomainCut::Off);
+        let swallowed = names.clone();
+        let swallowed =
+            tokio::spawn(
+                async move { swallowed.ask(&name(), SECOND * 3, Freshness::Cached).await },
+            );
+        sleep(SECOND).await;
+        upstream.recoveries.fetch_add(1, Ordering::SeqCst);
+        let asking = names.clone();
+        let anew = tokio::spawn(async move { ask(&asking).await });
+        sleep(SECOND / 10).await;
+        assert_eq!(upstream.asked(), 2, "it joined what is lost");
+        assert_eq!(swallowed.await.unwrap().0.content, Content::Failed(Failure::Timeout));
+        anew.await.unwrap();
+        let known =
+            names.0.known().remembered(&name(), &*upstream, Freshness::Cached, Instant::now());
+        assert_eq!(known, None);
+    }
+
+    /// During an outage nobody is asked, what is known is told, and what is remembered of
     /// the outage keeps nobody from trying when it is time.
     #[tokio::test(start_paused = true)]
     async fn an_outage_costs_no_questions() {
@@ -517,7 +576,7 @@ mod tests {
         assert_eq!(upstream.asked(), 2, "a name that exists covers nothing");
     }
 
-    /// Spec 11: over a limit nothing is asked and nothing remembered; what is known is still told.
+    /// Over a limit nothing is asked and nothing remembered; what is known is still told.
     #[tokio::test(start_paused = true)]
     async fn limits_are_not_remembered() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), Duration::ZERO);

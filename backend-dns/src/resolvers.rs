@@ -1,6 +1,7 @@
 //! The site's resolvers: asked in order, passed over while they cannot be reached.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,11 +12,14 @@ use hickory_proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::Instant;
 
-use crate::breaker::Breaker;
+use crate::address::ResolverAddress;
+use crate::breaker::{Advice, Breaker};
 use crate::config::{DnsConfig, TIMEOUT};
-use crate::exchange::{Exchange, Fault, Question};
+use crate::domain::name_of;
+use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::fact::Failure;
 use crate::reply;
+use crate::transport::{Link, Trust};
 use crate::upstream::{Reply, Standing, Upstream};
 use crate::walk::DnssecMode;
 
@@ -32,44 +36,40 @@ pub(crate) struct Resolvers {
     recoveries: AtomicU64,
 }
 
+/// A resolver, and how it stands with it.
 #[derive(Debug)]
-struct Server {
-    address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: ResolverAddress,
+    pub(crate) way: Way,
     breaker: Mutex<Breaker>,
 }
 
 impl Resolvers {
     /// Reads files at most; opens no socket.
     pub(crate) fn new(config: &DnsConfig) -> Result<Self, Error> {
-        let addresses = match &config.resolver[..] {
-            [] => system_resolvers()?,
-            named => named.to_vec(),
-        };
-        let servers: Vec<_> = addresses.into_iter().map(Server::new).collect();
         let resolvers = Self {
-            servers,
+            servers: servers(config)?,
             exchange: Exchange::new(),
             timeout: config.timeout,
             dnssec: config.dnssec,
             recoveries: AtomicU64::new(0),
         };
-        if config.dnssec == DnssecMode::Require && !resolvers.are_near() {
+        if config.dnssec == DnssecMode::Require && !resolvers.are_authentic() {
             let message = "dns.dnssec: `require` needs a validating resolver whose word can be believed: \
-                           wanted: dns.resolver on this machine (127.0.0.1 or ::1)";
+                           wanted: dns.resolver on this machine (127.0.0.1 or ::1) or over TLS (tls://IP#NAME)";
             return Err(Error::config("dns.dnssec", message));
         }
         Ok(resolvers)
     }
 
-    /// On the way from another machine anybody may set the AD bit (RFC 6840 §5.7).
-    fn are_near(&self) -> bool {
-        self.servers.iter().all(|server| server.address.ip().to_canonical().is_loopback())
+    fn are_authentic(&self) -> bool {
+        self.servers.iter().all(|server| server.address.is_authentic())
     }
 
     async fn resolve(&self, name: &str, patience: Duration) -> Result<Reply, Failure> {
-        let asked = Name::from_ascii(name)
-            .map_err(|error| Failure::upstream(format!("{name} is no domain name: {error}")))?;
-        let question = Question { name: &asked, kind: RecordType::NAPTR, unchecked: false };
+        let asked =
+            name_of(name).ok_or_else(|| Failure::upstream(format!("{name} is no domain name")))?;
+        let question = Question::new(&asked, RecordType::NAPTR);
         let end = Instant::now() + self.timeout;
         let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
         // A caller in a hurry must not make a resolver look silent.
@@ -109,14 +109,14 @@ impl Resolvers {
                 return Err(Failure::Bogus("there is an answer, but it is not authentic".into()));
             }
         }
-        let believed = self.dnssec != DnssecMode::Off && self.are_near();
+        let believed = self.dnssec != DnssecMode::Off && self.are_authentic();
         reply::read(&message, question.name, believed)
     }
 
-    /// Whether there is an answer as long as nobody checks it (spec 12).
+    /// Whether there is an answer as long as nobody checks it.
     async fn has_data(&self, server: &Server, question: Question<'_>, until: Instant) -> bool {
-        let unchecked = Question { unchecked: true, ..question };
-        let reply = self.exchange.ask(server.address, unchecked, until).await;
+        let unchecked = question.wishing(Wish::Unchecked);
+        let reply = self.exchange.ask(&server.way, unchecked, until).await;
         reply.is_ok_and(|message| {
             let code = message.metadata.response_code;
             matches!(code, ResponseCode::NoError | ResponseCode::NXDomain)
@@ -129,41 +129,55 @@ impl Resolvers {
         question: Question<'_>,
         until: Instant,
     ) -> Result<Message, Failure> {
-        let standing = server.breaker().claim(Instant::now());
-        let worth_it = match standing {
-            Standing::Up => true,
-            Standing::Due => self.is_back(server, until).await,
-            Standing::Down => false,
+        let advice = server.breaker().claim(Instant::now());
+        let worth_it = match advice {
+            Advice::Ask | Advice::AskInDoubt => true,
+            Advice::ProbeFirst => self.is_there(server, until).await,
+            Advice::Leave => false,
         };
         if !worth_it {
             let sentence = format!("the resolver {} cannot be reached", server.address);
             return Err(Failure::Unreachable(sentence.into()));
         }
-        let reply = self.exchange.ask(server.address, question, until).await;
-        self.note(server, &reply);
+        let asked = Instant::now();
+        let mut reply = pin!(self.exchange.ask(&server.way, question, until));
+        let reply = if advice == Advice::AskInDoubt {
+            tokio::select! {
+                reply = &mut reply => reply,
+                _ = self.is_there(server, until) => reply.await,
+            }
+        } else {
+            reply.await
+        };
+        self.note(server, &reply, asked);
         reply.map_err(|fault| failure(server, fault))
     }
 
-    /// The simplest question, so that a slow zone says nothing about the resolver.
-    async fn is_back(&self, server: &Server, until: Instant) -> bool {
-        let question = Question { name: &Name::root(), kind: RecordType::NS, unchecked: false };
-        let until = until.min(Instant::now() + PROBE_TIME);
-        let reply = self.exchange.ask(server.address, question, until).await;
-        self.note(server, &reply);
+    /// Whether it replies to the simplest question, so that a slow zone says nothing about it.
+    async fn is_there(&self, server: &Server, until: Instant) -> bool {
+        let root = Name::root();
+        let question = Question::new(&root, RecordType::NS);
+        let now = Instant::now();
+        let enough = now + server.probe_time();
+        let reply = self.exchange.ask(&server.way, question, until.min(enough)).await;
+        self.note(server, &reply, now);
+        if matches!(reply, Err(Fault::Silent)) && enough <= until {
+            server.breaker().is_down(Instant::now());
+        }
         reply.is_ok()
     }
 
-    fn note(&self, server: &Server, reply: &Result<Message, Fault>) {
+    fn note(&self, server: &Server, reply: &Result<Message, Fault>, asked: Instant) {
         let now = Instant::now();
         let mut breaker = server.breaker();
         match reply {
             Ok(_) | Err(Fault::Unreadable(_)) => {
-                if breaker.replied() {
+                if breaker.replied(now) {
                     self.recoveries.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Err(Fault::Silent) => breaker.was_silent(now),
-            Err(Fault::Refused(_)) => breaker.refused(now),
+            Err(Fault::Silent) => breaker.was_silent(asked),
+            Err(Fault::Refused(_)) => breaker.is_down(now),
             Err(Fault::Local(_)) => {}
         }
     }
@@ -197,9 +211,38 @@ impl Upstream for Resolvers {
     }
 }
 
+/// The resolvers of the configuration, or else the system's. Authorities are read only if one is to
+/// be asked over TLS.
+pub(crate) fn servers(config: &DnsConfig) -> Result<Vec<Server>, Error> {
+    let addresses = match &config.resolver[..] {
+        [] => system_resolvers()?,
+        named => named.to_vec(),
+    };
+    let mut trust: Option<Trust> = None;
+    let mut servers = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let way = match &address {
+            ResolverAddress::Plain(socket) => Way::Plain(*socket),
+            ResolverAddress::Tls { address, name } => {
+                let known = match &trust {
+                    Some(trust) => trust.clone(),
+                    None => trust.insert(Trust::new(config.ca_file.as_deref())?).clone(),
+                };
+                Way::Tls(Link::new(*address, name, known)?)
+            }
+        };
+        servers.push(Server { address, way, breaker: Mutex::default() });
+    }
+    Ok(servers)
+}
+
 impl Server {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, breaker: Mutex::default() }
+    /// Over TLS two round trips come before the question.
+    fn probe_time(&self) -> Duration {
+        match self.way {
+            Way::Plain(_) => PROBE_TIME,
+            Way::Tls(_) => PROBE_TIME * 3,
+        }
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -214,7 +257,7 @@ fn serves_us(message: &Message) -> bool {
 }
 
 fn failure(server: &Server, fault: Fault) -> Failure {
-    let address = server.address;
+    let address = &server.address;
     match fault {
         Fault::Silent => Failure::Timeout,
         Fault::Refused(error) => Failure::Unreachable(
@@ -229,12 +272,57 @@ fn failure(server: &Server, fault: Fault) -> Failure {
 
 /// What the system is configured to ask. Search lists and options are not looked at: we ask for
 /// absolute names only, within times of our own.
-fn system_resolvers() -> Result<Vec<SocketAddr>, Error> {
+fn system_resolvers() -> Result<Vec<ResolverAddress>, Error> {
     let (system, _) = read_system_conf().map_err(|error| {
         let message =
             format!("dns.resolver: the system names no resolver ({error}); wanted: IP[:PORT]");
         Error::config("dns.resolver", message)
     })?;
     let servers = system.name_servers().iter().map(|server| SocketAddr::new(server.ip, 53));
-    Ok(servers.collect())
+    Ok(servers.map(ResolverAddress::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alto_discovery_core::{BackendConfig as _, Dnssec};
+    use hickory_proto::op::OpCode;
+    use hickory_proto::rr::rdata::NAPTR;
+    use hickory_proto::rr::{RData, Record};
+
+    /// RFC 6840 §5.7: anybody on the way to a resolver elsewhere can set AD, and any of several
+    /// resolvers may have replied. Nothing is sent: the reply is made here.
+    #[tokio::test]
+    async fn ad_counts_only_from_resolvers_on_this_machine() {
+        for (resolvers, believed) in [
+            ("127.0.0.1", Dnssec::Secure),
+            ("[::1]:5300,127.0.0.53", Dnssec::Secure),
+            ("::ffff:127.0.0.1", Dnssec::Secure),
+            ("192.0.2.53", Dnssec::Unknown),
+            ("192.0.2.53,127.0.0.1", Dnssec::Unknown),
+            ("127.0.0.1,2001:db8::53", Dnssec::Unknown),
+            ("10.0.0.1", Dnssec::Unknown),
+        ] {
+            let mut config = DnsConfig::default();
+            config.set("dns.resolver", resolvers).unwrap();
+            let asked = Resolvers::new(&config).unwrap();
+            let name = Name::from_ascii("100.51.198.in-addr.arpa.").unwrap();
+            let question = Question::new(&name, RecordType::NAPTR);
+            for server in &asked.servers {
+                let reply = asked.read(server, question, authentic(&name), Instant::now()).await;
+                assert_eq!(reply.unwrap().dnssec, believed, "{resolvers}: {}", server.address);
+            }
+        }
+    }
+
+    fn authentic(name: &Name) -> Message {
+        let mut message = Message::response(7, OpCode::Query);
+        message.metadata.authentic_data = true;
+        message.metadata.recursion_available = true;
+        let text = |text: &str| text.as_bytes().into();
+        let regexp = text("!.*!https://a.example/ird!");
+        let naptr = NAPTR::new(100, 10, text("u"), text("ALTO:https"), regexp, Name::root());
+        message.answers.push(Record::from_rdata(name.clone(), 300, RData::NAPTR(naptr)));
+        message
+    }
 }

@@ -24,7 +24,7 @@ use crate::plan::{Granularity, Plan, Rung, Transition};
 use crate::scope::NxdomainCut;
 use crate::service::{Service, Wanted};
 
-/// At most this many questions in one call, retries included (spec 1.5: 6 names of the procedure and
+/// At most this many questions in one call, retries included (6 names of the procedure and
 /// what non-terminal records add).
 pub const MAX_QUERIES: usize = 20;
 /// At most this many servers in an answer, the best ones.
@@ -137,7 +137,10 @@ pub(crate) struct Unanswered {
 struct Branch {
     /// Still to look at, the next one last.
     pending: Vec<Pending>,
-    visited: Vec<Arc<str>>,
+    /// Where it was, and after how many hops.
+    visited: Vec<(Arc<str>, usize)>,
+    /// The limit of hops cut a chain short.
+    is_cut: bool,
     servers: Vec<Server>,
 }
 
@@ -176,7 +179,10 @@ impl<'r> Walk<'r> {
                 Some(Pending::Server(server)) => self.path.branch.keep(server),
                 Some(Pending::Name { name, hops }) => {
                     if let Some(known) = self.memo.iter().find(|known| known.name == name) {
-                        self.arrive(known.clone(), hops);
+                        let known = known.clone();
+                        if self.path.branch.enters(&known.name, hops) {
+                            self.arrive(known, hops);
+                        }
                     } else if self.asked < MAX_QUERIES {
                         self.path.branch.pending.push(Pending::Name { name: name.clone(), hops });
                         return Some(name);
@@ -247,8 +253,9 @@ impl<'r> Walk<'r> {
     fn enter_rung(&mut self) {
         let name = self.rungs()[self.path.rung].name.clone();
         self.path.branch = Branch {
-            pending: vec![Pending::Name { name: name.clone(), hops: 0 }],
-            visited: vec![name],
+            pending: vec![Pending::Name { name, hops: 0 }],
+            visited: Vec::new(),
+            is_cut: false,
             servers: Vec::new(),
         };
     }
@@ -268,7 +275,7 @@ impl<'r> Walk<'r> {
         }
     }
 
-    /// Only a sure "none" in the peer's own names leads to those of its fallback (spec 1.8 rule 3).
+    /// Only a sure "none" in the peer's own names leads to those of its fallback.
     fn leave_round(&mut self) {
         let next = self.rounds.get(self.path.round + 1);
         match next {
@@ -303,6 +310,10 @@ impl<'r> Walk<'r> {
         let (name, failure, holds) = (known.name.clone(), failure.clone(), known.holds);
         let finding = explain::failure(&failure);
         let ours = matches!(failure, Failure::Limit(_));
+        self.path.note_state(match failure {
+            Failure::Bogus(_) => Dnssec::Bogus,
+            _ => Dnssec::Unknown,
+        });
         self.path.failures.push(Unanswered { name, failure, holds });
         if self.rules.dnssec == DnssecMode::Require {
             self.path.ending = Some(Ending::Stopped);
@@ -350,7 +361,12 @@ impl Path {
     fn combine(&mut self, fact: &Fact) {
         self.replies += 1;
         self.validity = Some(self.validity.map_or(fact.validity, |all| all.and(fact.validity)));
-        self.dnssec = Some(self.dnssec.map_or(fact.dnssec, |all| all.and(fact.dnssec)));
+        self.note_state(fact.dnssec);
+    }
+
+    /// A failure counts as well: whoever breaks a longer name chooses the shorter one that answers.
+    fn note_state(&mut self, state: Dnssec) {
+        self.dnssec = Some(self.dnssec.map_or(state, |all| all.and(state)));
     }
 
     fn stop_asking(&mut self) {
@@ -368,19 +384,36 @@ impl Branch {
             match &record.leads_to {
                 LeadsTo::Server(uri) => ahead.push(Pending::Server(server(record, uri, from))),
                 LeadsTo::Name(name) if hops == MAX_HOPS => {
+                    self.is_cut = true;
                     dropped.push(Dropped::TooDeep(name.clone()));
                 }
-                LeadsTo::Name(name) if self.visited.contains(name) => {
+                LeadsTo::Name(name) if self.was_at(name, hops + 1) => {
                     dropped.push(Dropped::Loop(name.clone()));
                 }
                 LeadsTo::Name(name) => {
-                    self.visited.push(name.clone());
                     ahead.push(Pending::Name { name: name.clone(), hops: hops + 1 });
                 }
             }
         }
         self.pending.extend(ahead.into_iter().rev());
         dropped
+    }
+
+    /// Whether going on at a name after so many hops leads nowhere new. What was reached after more
+    /// hops may have been cut short by their limit.
+    fn was_at(&self, name: &Arc<str>, hops: usize) -> bool {
+        let was_there = |(visited, after): &(Arc<str>, usize)| {
+            visited == name && (*after <= hops || !self.is_cut)
+        };
+        self.visited.iter().any(was_there)
+    }
+
+    fn enters(&mut self, name: &Arc<str>, hops: usize) -> bool {
+        let is_new = !self.was_at(name, hops);
+        if is_new {
+            self.visited.push((name.clone(), hops));
+        }
+        is_new
     }
 
     fn keep(&mut self, server: Server) {

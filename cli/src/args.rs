@@ -25,6 +25,9 @@ pub(crate) enum Command {
     /// Fetch a directory with its maps, or one map, check it, and sum it up.
     #[command(after_help = EXIT_STATUS)]
     Map(MapOptions),
+    /// Look at what discovery stands on here (resolvers, DNSSEC, the clock), and say what to mend.
+    #[command(after_help = "Exit status: 0 no fault, 1 faults, 2 usage or a wrong configuration.")]
+    Doctor(DoctorOptions),
     /// Show it working on this machine: an embedded name server, five networks with ALTO servers,
     /// 10,000 peers.
     Demo(DemoOptions),
@@ -163,6 +166,15 @@ impl RankOptions {
     }
 }
 
+impl DiscoverOptions {
+    /// The configuration.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        let mut config = self.setup.config()?;
+        config.timeout = self.timeout.unwrap_or(config.timeout);
+        Ok(config)
+    }
+}
+
 impl MapOptions {
     /// The configuration.
     pub(crate) fn config(&self) -> Result<Config, Error> {
@@ -185,6 +197,17 @@ impl Fetching {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
     }
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub(crate) setup: Setup,
+
+    /// One JSON object per finding.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// How to show it.

@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use alto_discovery::{Call, Discovery, Error, Peer, code};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
@@ -68,12 +67,11 @@ async fn find(finder: Arc<Finder>, text: io::Result<String>) -> io::Result<Repor
 /// Finds servers by the user's configuration.
 struct Finder {
     discovery: Result<Discovery, Error>,
-    timeout: Option<Duration>,
 }
 
 impl Finder {
     fn new(options: &DiscoverOptions) -> Result<Self, Failure> {
-        let discovery = options.setup.config().and_then(|config| {
+        let discovery = options.config().and_then(|config| {
             if options.explain {
                 aside(&format!("limits: {}\n", limits(&config)));
             }
@@ -82,7 +80,7 @@ impl Finder {
         match discovery {
             // A service parameter that is none is the question's fault, so it is told per peer.
             Err(fault) if fault.code() != code::INVALID_SERVICE => Err(fault.into()),
-            discovery => Ok(Self { discovery, timeout: options.timeout }),
+            discovery => Ok(Self { discovery }),
         }
     }
 
@@ -90,13 +88,9 @@ impl Finder {
         let result = match (text.parse::<Peer<'_>>(), &self.discovery) {
             (Err(syntax), _) => Err(syntax.into()),
             (_, Err(fault)) => Err(Error::invalid(fault.code(), fault.to_string())),
-            (Ok(peer), Ok(discovery)) => discovery.discover(&peer, &self.call()).await,
+            (Ok(peer), Ok(discovery)) => discovery.discover(&peer, &Call::default()).await,
         };
         Report { peer: text, result, at: Instant::now() }
-    }
-
-    fn call(&self) -> Call {
-        self.timeout.map(|timeout| Call::until(Instant::now() + timeout)).unwrap_or_default()
     }
 }
 

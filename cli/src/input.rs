@@ -17,7 +17,7 @@ pub(crate) fn peers(arguments: &[String]) -> mpsc::Receiver<io::Result<String>> 
     let arguments = arguments.to_vec();
     std::thread::spawn(move || {
         if arguments.is_empty() || arguments == ["-"] {
-            send_all(lines(io::stdin().lock()), &sender);
+            send_all(lines(without_mark(io::stdin().lock())), &sender);
         } else {
             send_all(arguments.into_iter().map(Ok), &sender);
         }
@@ -34,6 +34,15 @@ fn send_all(
             return; // nobody listens any more
         }
     }
+}
+
+/// What follows the mark that some editors write before UTF-8.
+fn without_mark(mut input: impl BufRead) -> impl BufRead {
+    let mark = "\u{feff}".as_bytes();
+    if input.fill_buf().is_ok_and(|start| start.starts_with(mark)) {
+        input.consume(mark.len());
+    }
+    input // an error comes again with the first line
 }
 
 /// Lines without their ends and surrounding white space; empty ones are left out. A line that is
@@ -79,6 +88,15 @@ mod tests {
             ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
         );
         assert!(read(b"\n\n").is_empty());
+    }
+
+    /// Only the mark at the very beginning is none of the text.
+    #[test]
+    fn a_byte_order_mark_is_left_out() {
+        let marked = "\u{feff}192.0.2.1\n\u{feff}192.0.2.2\n".as_bytes();
+        let lines: Vec<_> = lines(without_mark(marked)).map(Result::unwrap).collect();
+        assert_eq!(lines, ["192.0.2.1", "\u{feff}192.0.2.2"]);
+        assert_eq!(super::lines(without_mark(&b""[..])).count(), 0);
     }
 
     #[test]

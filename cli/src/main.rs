@@ -5,6 +5,7 @@ mod alto_servers;
 mod args;
 mod demo;
 mod discover;
+mod doctor;
 mod evaluate;
 mod input;
 mod map;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Discover(options) => discover::run(&options),
         Command::Rank(options) => rank::run(&options),
         Command::Map(options) => map::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
         Command::Serve(options) => serve::run(&options),

@@ -225,7 +225,7 @@ fn line(text: &mut String, first: &str, rest: &str) {
 }
 
 /// What users and networks write must not steer a terminal or pass for another line.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
     text.chars().map(shown).collect()
 }
@@ -361,7 +361,7 @@ mod tests {
         Report { peer: "203.0.113.5".into(), result: result.map(Arc::new), at }
     }
 
-    /// Spec 12; the line is the example of the discover command's documentation.
+    /// The line is the example of the discover command's documentation.
     #[test]
     fn a_found_server_in_json() {
         let now = Instant::now();
@@ -391,7 +391,7 @@ mod tests {
         }
     }
 
-    /// Spec 12: outcome, code and exit status of each ending.
+    /// Outcome, code and exit status of each ending.
     #[test]
     fn endings() {
         let now = Instant::now();

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use alto_testkit::scripted::Scripted;
 use alto_testkit::wire::rcode;
 use alto_testkit::{NameServer as _, Zone, ZoneFile, nsd};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn alto(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alto"));
@@ -68,6 +68,36 @@ fn the_example_of_the_documentation() {
     assert!(output.stderr.is_empty());
 }
 
+/// RFC 2317 §4, RFC 2181 §11: a record may lead to a name with any octets, and it is asked.
+#[test]
+fn records_lead_to_names_of_any_octets() {
+    for target in ["60.64/26.113.0.203.in-addr.arpa.", "-a.b+c.x@y.example."] {
+        let server = nsd::launch(&[ZoneFile::from(
+            &Zone::parse([
+                &*format!(
+                    r#"60.113.0.203.in-addr.arpa. 600 NAPTR 10 10 "" "ALTO:https" "" {target}"#
+                ),
+                &*format!(
+                    r#"{target} 600 NAPTR 10 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#
+                ),
+            ])
+            .unwrap(),
+        )]);
+        let resolver = server.address().to_string();
+        let found = [
+            "discover",
+            "--json",
+            "--allow-documentation",
+            "203.0.113.60",
+            "--resolver",
+            &resolver,
+        ];
+        let record: Value = serde_json::from_slice(&alto(&found).output().unwrap().stdout).unwrap();
+        assert_eq!(record["outcome"], "found", "{record}");
+        assert_eq!(record["queries"], json!(["60.113.0.203.in-addr.arpa.", target]));
+    }
+}
+
 /// Order is kept, every line gets its object, nothing is lost, and the gravest status wins.
 #[test]
 fn a_list_on_standard_input() {
@@ -97,7 +127,7 @@ fn a_list_on_standard_input() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Spec 12: each ending alone has its status.
+/// Each ending alone has its status.
 #[test]
 fn exit_statuses() {
     let server = server();
@@ -230,26 +260,40 @@ fn a_closed_pipe_ends_it_quietly() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// The wait for a silent server ends when the user says.
+/// The wait for silent servers ends when the user says, and the time is shared out: each name is asked
+/// of both resolvers, and the account of it arrives.
 #[test]
 fn the_timeout_is_kept() {
-    let server = server();
-    server.on_any(|_| vec![]);
-    let resolver = server.address().to_string();
-    let arguments = [
-        "discover",
-        "--resolver",
-        &resolver,
-        "--allow-documentation",
-        "--timeout",
-        "200ms",
-        "--json",
-        "203.0.113.5",
-    ];
-    let output = alto(&arguments).output().unwrap();
-    let record: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(record["outcome"], "unavailable");
-    assert_eq!(record["error"]["code"], "timeout");
+    let silent = [server(), server()];
+    for server in &silent {
+        server.on_any(|_| vec![]);
+    }
+    let record = found_in_time(&silent);
+    assert_eq!(
+        (&record["outcome"], &record["error"]["code"]),
+        (&json!("unavailable"), &json!("timeout"))
+    );
+    let names = ["5.113.0.203", "113.0.203", "0.203", "203"].map(|n| format!("{n}.in-addr.arpa."));
+    assert_eq!(record["queries"], json!(names));
+    assert!(silent.iter().all(|server| server.log().total() >= names.len()));
+}
+
+/// A hurried call finds its server although the first resolver is silent.
+#[test]
+fn a_hurry_reaches_the_next_resolver() {
+    let resolvers = [server(), server()];
+    resolvers[0].on_any(|_| vec![]);
+    assert_eq!(found_in_time(&resolvers)["outcome"], "found");
+}
+
+/// What `discover --timeout 600ms` says about 203.0.113.5, asking these.
+fn found_in_time(resolvers: &[Scripted]) -> Value {
+    let mut command = alto(&["discover", "--allow-documentation", "--json", "--timeout", "600ms"]);
+    for resolver in resolvers {
+        command.args(["--resolver", &resolver.address().to_string()]);
+    }
+    let output = command.arg("203.0.113.5").output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// How many peers of 100 were of the requester's own network, in the first announces or the next.
@@ -287,7 +331,9 @@ fn demo_finds_each_network_s_server() {
 fn demo_without_its_name_server_finds_nothing() {
     let output = alto(&["demo", "--without-name-server"]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
-    assert!(told.contains("nothing: ") && !told.contains("peers   https://"), "{told}");
+    let failures = told.lines().filter(|line| line.contains("nothing: "));
+    assert!(failures.count() <= 12, "one line a network:\n{told}");
+    assert!(told.contains("nothing: unreachable") && !told.contains("peers   https://"), "{told}");
     assert!(own_peers(&told, "then").iter().all(|own| (5..45).contains(own)), "{told}");
     assert_eq!(output.status.code(), Some(3));
 }

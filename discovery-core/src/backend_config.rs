@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Backend, Error, Policy};
+use crate::{Backend, BoxFuture, Error, Finding, Policy};
 
 /// The configuration of one backend: typed fields for Rust, keys and text for files, environment,
 /// command line and C. A new option is a new key and changes no interface.
@@ -28,4 +28,11 @@ pub trait BackendConfig: Clone + Default + fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`Error::Config`] if values contradict each other or a file they name is of no use.
     fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error>;
+
+    /// Looks at what the backend stands on outside this program, and says what to do where that is
+    /// not as it should be. May ask the network, a bounded time.
+    fn examine(&self, policy: Policy) -> BoxFuture<'_, Vec<Finding>> {
+        let _ = policy;
+        Box::pin(std::future::ready(Vec::new()))
+    }
 }

@@ -24,6 +24,7 @@ mod call;
 #[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
 mod error;
+mod finding;
 pub mod layers;
 mod peer;
 mod policy;
@@ -41,6 +42,7 @@ pub use backend::{Backend, BoxFuture};
 pub use backend_config::BackendConfig;
 pub use call::{Call, Freshness};
 pub use error::{Cause, Error, code};
+pub use finding::{Finding, Severity};
 pub use peer::{Hints, Peer, PeerId, PeerSyntax, Token};
 pub use policy::{Policy, Refusal};
 pub use setting::{Setting, SettingFault, SettingValue, duration_text, parse_duration};

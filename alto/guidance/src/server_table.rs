@@ -30,6 +30,9 @@ pub struct ServerTable {
     pub(crate) warnings: Vec<Warning>,
 }
 
+/// The code of the warning that a table is out of date.
+const STALE: &str = "stale";
+
 /// A network map and, if there is one, the cost map that belongs to it.
 #[derive(Debug)]
 pub struct Maps {
@@ -58,6 +61,18 @@ impl ServerTable {
     /// Memory it holds, in octets.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.maps.as_ref().map_or(0, |maps| maps.bytes())
+    }
+
+    /// The same table with the warning that it is out of date, and why no newer one could be had.
+    pub(crate) fn out_of_date(&self, why: &Error) -> Self {
+        let warning = Warning {
+            uri: why.uri.clone(),
+            code: STALE,
+            message: format!("out of date: {}", why.fault),
+        };
+        let warnings = self.warnings.iter().cloned().chain([warning]).collect();
+        let (server, maps, ecs) = (self.server.clone(), self.maps.clone(), self.ecs.clone());
+        Self { server, maps, ecs, warnings }
     }
 
     /// Whether the maps have any cost for a consumer that the server speaks for.

@@ -1,5 +1,6 @@
 //! A name server that does as it is told, on loopback.
 #![allow(unreachable_pub)] // shared as a module, not as a crate
+#![allow(dead_code)] // each file of tests uses a part of it
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

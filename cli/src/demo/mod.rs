@@ -88,10 +88,11 @@ async fn announce_all(server: &NameServer, toml: &str) -> Result<usize, Failure>
     let (remembered, names) = names_asked(&results);
     println!(
         "{queries} queries for {} peers ({:.2} a peer); of the {names} names asked for, {} were answered \
-         from cache; {:.1} s, {:.0} peers a second.",
+         from cache and {} by a query already under way; {:.1} s, {:.0} peers a second.",
         peers.len(),
         ratio(queries, peers.len()),
         percent(remembered, names),
+        percent(names.saturating_sub(remembered + queries), names),
         cold.as_secs_f64(),
         ratio(peers.len(), 1) / cold.as_secs_f64(),
     );
@@ -152,7 +153,7 @@ fn answer_text(result: &Result<Arc<Answer>, Error>) -> String {
             uris.join(", then ")
         }
         Err(Error::NoServer(_)) => "surely none".into(),
-        Err(error) => format!("nothing: {error}"),
+        Err(error) => format!("nothing: {}", error.code()), // its text names each peer's own names
     }
 }
 

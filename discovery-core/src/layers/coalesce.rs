@@ -1,9 +1,11 @@
 //! Equal questions in flight are one.
 
+#[cfg(all(test, shuttle))]
+mod models;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,6 +15,7 @@ use tokio::time::Instant;
 use super::deadline::within;
 use super::flights::{Boarding, Flight, Flights, Landing, Question, Reply};
 use super::limit::full;
+use super::sync::{self, Mutex};
 use crate::{
     Answer, Backend, BoxFuture, Call, Cause, Error, Freshness, Known, Peer, Setting, Trace,
     Validity, code,
@@ -21,8 +24,9 @@ use crate::{
 /// Asks equal questions (same prefix, same peer ID) once while they are in flight.
 ///
 /// The layer owns the flights: they run as tasks of the tokio runtime on which the first caller
-/// runs, with the time that the backend below allows them and not the first caller's. So a caller
-/// that gives up cancels nothing for the others, and each caller waits until its own deadline. A
+/// runs, with time of their own ([`lasting`](Self::lasting)) and not the first caller's. So a caller
+/// that gives up cancels nothing for the others, and each caller waits until its own deadline; how
+/// long a discovery takes is for whoever builds the stack to say, not for a call. A
 /// flight that panics is `unavailable` with code `internal` for those who waited for it and for
 /// nobody else. What a peer sent does not reach the backend below. Flights end when the layer is
 /// dropped.
@@ -39,6 +43,7 @@ pub struct Coalesce {
     flights: Arc<Flights>,
     tasks: Mutex<JoinSet<()>>,
     most: usize,
+    longest: Duration,
 }
 
 impl Coalesce {
@@ -51,7 +56,7 @@ impl Coalesce {
         source: "decision: well above what `Limit` lets through, so that it is there to bound memory",
     };
 
-    /// The longest flight, should the backend below never end.
+    /// How long a flight may take if nothing else is said, should the backend below never end.
     const LONGEST: Duration = Duration::from_secs(60);
 
     /// Merges equal calls to `inner`.
@@ -62,7 +67,16 @@ impl Coalesce {
     /// Merges equal calls to `inner`, at most `most` different ones at once.
     pub fn with_flights(inner: Arc<dyn Backend>, most: usize) -> Self {
         let most = Self::FLIGHTS.clamp(most);
-        Self { inner, flights: Arc::new(Flights::new(most)), tasks: Mutex::default(), most }
+        let flights = Arc::new(Flights::new(most));
+        Self { inner, flights, tasks: Mutex::default(), most, longest: Self::LONGEST }
+    }
+
+    /// Gives each flight `longest` from its start (60 s if not set). The backend below is told, so
+    /// that it can share the time out among its questions; what misses it is unavailable with code
+    /// `timeout`.
+    #[must_use]
+    pub fn lasting(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     /// How many different questions are under way.
@@ -100,15 +114,14 @@ impl Coalesce {
 
     fn start(&self, runtime: &Handle, flight: Flight, call: Call, landing: Landing) -> Landing {
         let inner = self.inner.clone();
+        let call = Call { deadline: Some(Instant::now() + self.longest), ..call };
         let task = async move {
-            let deadline = Some(Instant::now() + Self::LONGEST);
-            let call = Call { deadline, ..call };
             let reply = within(&call, inner.name(), inner.discover(flight.peer(), &call)).await;
             flight.land(reply);
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(task, runtime);
+        sync::spawn(&mut tasks, task, runtime);
         landing
     }
 

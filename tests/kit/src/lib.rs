@@ -3,9 +3,16 @@
 //! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
 //! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
+//! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
+//! - [`http`]: an HTTP server in process that says what a test wants;
+//! - [`nginx`]: a real web server in front of another, with TLS and a cache;
+//! - [`namespace`]: a network of the test's own, with counters of packets in the kernel;
+//! - [`spellings`]: of hosts that must not be contacted;
+//! - [`pki`]: an authority that only the test trusts;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
+//! - [`control`]: how late the machine is, for deadlines in real time;
 //! - [`process`], [`ports`]: programs and ports.
 //!
 //! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
@@ -19,17 +26,23 @@
 mod background;
 pub mod bind;
 pub mod client;
+pub mod control;
 pub mod dns_zone;
 pub mod http;
 pub mod knot;
 mod master_file;
 mod name_server;
+pub mod namespace;
+pub mod nginx;
 pub mod nsd;
+pub mod pki;
 pub mod ports;
 pub mod process;
 mod query_log;
 mod record;
 pub mod scripted;
+pub mod signer;
+pub mod spellings;
 pub mod tap;
 pub mod unbound;
 pub mod vectors;

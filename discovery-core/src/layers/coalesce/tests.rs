@@ -76,6 +76,23 @@ async fn giving_up_cancels_nothing_for_others() {
     assert_eq!((inner.asked(), inner.ended()), (1, 1));
 }
 
+/// A flight has the time it was given from its start, whoever began it, and the backend knows.
+#[tokio::test(start_paused = true)]
+async fn flights_have_their_time() {
+    let inner = Fake::new("a", |_, call, _| {
+        assert_eq!(call.time_left(Instant::now()), Some(seconds(3)));
+        (seconds(5), Kind::Answer.reply("a"))
+    });
+    let layer = Arc::new(Coalesce::new(Arc::new(inner)).lasting(seconds(3)));
+    let started = Instant::now();
+    let hurried = spawn(&layer, peer("192.0.2.7"), Call::until(started + seconds(1)));
+    let patient = spawn(&layer, peer("192.0.2.7"), Call::default());
+    assert_eq!(hurried.await.unwrap().unwrap_err().code(), crate::code::TIMEOUT);
+    assert_eq!(started.elapsed(), seconds(1));
+    assert_eq!(patient.await.unwrap().unwrap_err().code(), crate::code::TIMEOUT);
+    assert_eq!(started.elapsed(), seconds(3));
+}
+
 /// A flight that panics fails those who waited for it, as a failure of ours, and leaves the
 /// question open for the next.
 #[tokio::test(start_paused = true)]
@@ -156,14 +173,15 @@ async fn what_is_known_is_not_asked() {
     }
 }
 
-/// Above a cache: one question upstream at expiry too.
+/// Above a cache: of 50,000 callers one asks upstream, at expiry too.
 #[tokio::test(start_paused = true)]
 async fn over_a_cache_expiry_makes_no_herd() {
     let inner = slow(100);
     let cache = Cache::new(inner.clone(), CacheConfig::default());
     let layer = Arc::new(Coalesce::new(Arc::new(cache)));
     for round in 1..=3 {
-        let herd = [(); 1_000].map(|()| spawn(&layer, peer("192.0.2.7"), Call::default()));
+        let herd: Vec<_> =
+            (0..50_000).map(|_| spawn(&layer, peer("192.0.2.7"), Call::default())).collect();
         for caller in herd {
             assert!(caller.await.unwrap().is_ok());
         }
