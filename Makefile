@@ -51,7 +51,7 @@ sweep:
 # Ratios against named baselines, in one run.
 bench:
 	@scripts/packages dnsperf
-	cargo bench --workspace --locked
+	cargo bench --workspace --all-features --locked
 
 # The largest maps over our own server: times and the most memory.
 scale:

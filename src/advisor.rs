@@ -7,12 +7,12 @@ mod request;
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use alto_discovery_core::{
-    self as core, Answer, Backend, Call, Error, Known, Peer, Validity, code,
+    self as core, Answer, Backend, Call, Cause, Error, Known, Peer, Validity, code,
 };
 use alto_guidance::{Exhausted, Guidance};
 use alto_selection::{Ask, Record, Swarm, choose_among, random_among};
@@ -36,7 +36,8 @@ pub use request::{Choice, Request, Requester, Why};
 ///   drawn at random, so that a swarm of many networks stays in one piece (RFC 7971 §4.2.2).
 /// - A server speaks only for peers whose address led to it; what a peer merely claims fills no
 ///   more than half of its reply.
-/// - Peers of equal cost are drawn anew for each request.
+/// - Peers of equal cost are drawn anew for each request, and those that a server's table promoted in
+///   more than half of its last replies are passed over for others of equal cost.
 ///
 /// Cheap to share (`Arc` or a reference); every method may be called from many threads at once.
 ///
@@ -179,33 +180,35 @@ impl Advisor {
     /// # Errors
     /// If that cannot be had; requests are then answered at random.
     pub async fn prepare(&self, peer: &Peer<'_>) -> Result<(), Unprepared> {
-        let answer = self.discovery.discover(peer, &Call::default()).await;
-        let answer = answer.map_err(Unprepared::Discovery)?;
-        let mut failed = Vec::new();
-        for server in answer.servers() {
-            match self.guidance.table(&server.uri).await {
-                Ok(_) => return Ok(()),
-                Err(error) => failed.push(error),
-            }
-        }
-        if failed.is_empty() { Ok(()) } else { Err(Unprepared::Guidance(Exhausted { failed })) }
+        learn(&self.discovery, &self.guidance, peer).await
     }
 
-    /// As [`prepare`](Self::prepare), on threads of its own ([`start`](Self::start)).
+    /// As [`prepare`](Self::prepare) for callers outside of tokio, waiting so long at most; then it goes
+    /// on without the caller. It [starts](Self::start) if nothing has been started. What the peer sent
+    /// plays no part.
     ///
     /// # Errors
-    /// As [`prepare`](Self::prepare); [`Error::Invalid`] on a thread that runs async tasks, which
-    /// must not be blocked.
-    pub fn prepare_blocking(&self, peer: &Peer<'_>) -> Result<(), Unprepared> {
-        let refuse = |fault| Err(Unprepared::Discovery(Error::invalid(code::INTERNAL, fault)));
+    /// As [`prepare`](Self::prepare); [`Error::Unavailable`] if it takes longer or is stopped meanwhile;
+    /// [`Error::Invalid`] on a thread that runs async tasks, which must not be blocked.
+    pub fn prepare_blocking(&self, peer: &Peer<'_>, wait: Duration) -> Result<(), Unprepared> {
         if Handle::try_current().is_ok() {
-            return refuse("a blocking call on an async thread");
+            let refused = Error::invalid(code::INTERNAL, "a blocking call on an async thread");
+            return Err(Unprepared::Discovery(refused));
         }
-        self.start().map_err(Unprepared::Discovery)?;
-        match self.learner.handle() {
-            Some(handle) => handle.block_on(self.prepare(peer)),
-            None => refuse("stopped by another thread"),
+        if self.learner.handle().is_none() {
+            self.start().map_err(Unprepared::Discovery)?;
         }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (discovery, guidance) = (Arc::clone(&self.discovery), self.guidance.clone());
+        let peer = peer.without_hints();
+        if let Some(handle) = self.learner.handle() {
+            handle.spawn(async move {
+                // The caller may have stopped waiting.
+                let _ = sender.send(learn(&discovery, &guidance, &peer).await);
+            });
+        }
+        // A task that is stopped drops its sender.
+        receiver.recv_timeout(wait).unwrap_or_else(|end| Err(Unprepared::Discovery(gone(end))))
     }
 
     /// Learns on threads of its own from now on: two of them, named `alto`. For programs without a
@@ -260,6 +263,7 @@ impl Advisor {
             role: request.role,
             k: request.k,
             pid_cap: if cap == 0 { usize::MAX } else { cap },
+            promoted_most: self.config.promoted_share.thousandths(),
             seed,
         }
     }
@@ -305,6 +309,32 @@ impl Advisor {
         let guide = Guide::of_server(table, peer.net().addr(), answer.scope.net, trust);
         guide.ok_or(Why::NoCosts)
     }
+}
+
+async fn learn(
+    discovery: &Discovery,
+    guidance: &Guidance,
+    peer: &Peer<'_>,
+) -> Result<(), Unprepared> {
+    let answer = discovery.discover(peer, &Call::default()).await;
+    let answer = answer.map_err(Unprepared::Discovery)?;
+    let mut failed = Vec::new();
+    for server in answer.servers() {
+        match guidance.table(&server.uri).await {
+            Ok(_) => return Ok(()),
+            Err(error) => failed.push(error),
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Unprepared::Guidance(Exhausted { failed })) }
+}
+
+fn gone(end: mpsc::RecvTimeoutError) -> Error {
+    let cause = match end {
+        mpsc::RecvTimeoutError::Timeout => Cause::new(code::TIMEOUT, "not learnt in time"),
+        mpsc::RecvTimeoutError::Disconnected => Cause::new(code::INTERNAL, "stopped meanwhile"),
+    };
+    let trace = core::Trace::default();
+    Error::Unavailable { backend: "advisor", retry_after: None, cause, trace }
 }
 
 /// The question for the places that are left.

@@ -27,7 +27,8 @@ pub(crate) enum Command {
     /// Look at what discovery stands on here (resolvers, DNSSEC, the clock), and say what to mend.
     #[command(after_help = "Exit status: 0 no fault, 1 faults, 2 usage or a wrong configuration.")]
     Doctor(DoctorOptions),
-    /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
+    /// Show it working on this machine: an embedded name server, five networks with ALTO servers,
+    /// 10,000 peers.
     Demo(DemoOptions),
     /// Measure what guidance is worth, on this machine alone.
     Evaluate {
@@ -213,6 +214,10 @@ pub(crate) struct DemoOptions {
     /// Switch the name server off first: then nothing can be found.
     #[arg(long)]
     pub(crate) without_name_server: bool,
+
+    /// Switch the ALTO servers off first: then replies stay random.
+    #[arg(long)]
+    pub(crate) without_alto_servers: bool,
 }
 
 /// Where the configuration comes from: a file, then flags.

@@ -14,6 +14,7 @@ mod paperwork;
 mod rank;
 mod report;
 mod serve;
+mod stage;
 
 use std::io::Write as _;
 use std::process::ExitCode;

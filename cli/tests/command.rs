@@ -307,10 +307,24 @@ fn found_in_time(resolvers: &[Scripted]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// How many peers of 100 were of the requester's own network, in the first announces or the next.
+fn own_peers(told: &str, when: &str) -> Vec<u32> {
+    let number = |line: &str| {
+        let (_, behind) = line.split_once(&format!("{when} "))?;
+        behind.split_whitespace().next()?.parse().ok()
+    };
+    told.lines().filter(|line| line.contains("of its own")).filter_map(number).collect()
+}
+
+/// Servers are found by the walk, and replies hold the peer's own network once its ALTO server is
+/// known.
 #[test]
 fn demo_finds_each_network_s_server() {
     let output = alto(&["demo"]).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(own_peers(&told, "then").len(), 5, "{told}");
+    assert!(own_peers(&told, "first").iter().all(|own| (5..45).contains(own)), "{told}");
+    assert!(own_peers(&told, "then").iter().all(|own| (80..=100).contains(own)), "{told}");
     for part in [
         "announce of 10000 peers",
         "network 1     250 peers   https://alto1.net1.example/ird, then https://alto2.net1.example/ird",
@@ -341,6 +355,7 @@ fn demo_without_its_name_server_finds_nothing() {
     let failures = told.lines().filter(|line| line.contains("nothing: "));
     assert!(failures.count() <= 12, "one line a network:\n{told}");
     assert!(told.contains("nothing: unreachable") && !told.contains("peers   https://"), "{told}");
+    assert!(own_peers(&told, "then").iter().all(|own| (5..45).contains(own)), "{told}");
     assert_eq!(output.status.code(), Some(3));
 }
 

@@ -74,6 +74,36 @@ fn switched_off_it_falls_to_random() {
     }
 }
 
+/// The overlay study: without a random share uneven networks that prefer their own fall apart, and
+/// from a small share on they don't; the page holds all of it and fetches nothing.
+#[test]
+fn the_overlay() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.html");
+    let html = path.to_str().unwrap();
+    let few = ["--peers", "600", "--good", "10", "--list", "20", "--trials", "20"];
+    let value = json(&[&few[..], &["--html", html]].concat());
+    let shares = value["overlay"]["shares"].as_array().unwrap();
+    let (first, last) = (&shares[0], shares.last().unwrap());
+    assert!(number(first, "/components") > 1.0 && number(first, "/seeder_reach") < 1.0, "{first}");
+    assert!(number(last, "/components") <= 1.0 && number(last, "/largest") >= 1.0, "{last}");
+    assert!(number(first, "/inside") > number(last, "/inside"), "{first} {last}");
+    let smallest = number(&value, "/overlay/smallest_share");
+    assert!(0.0 < smallest && smallest <= 0.5, "{smallest}");
+
+    let page = std::fs::read_to_string(path).unwrap();
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert_eq!(page.matches("<polyline").count(), 5);
+    assert!(page.contains("The swarm never splits from"), "{page}");
+    for reference in ["http", "src=", "href", "@import", "url("] {
+        assert!(
+            !page.replace("https;", "").replace("by https", "").contains(reference),
+            "{reference}"
+        );
+    }
+    assert!(json(&few)["overlay"].is_null()); // only when asked for
+}
+
 /// The table for people says the same as the JSON.
 #[test]
 fn the_table() {

@@ -9,6 +9,10 @@ pub struct SelectConfig {
     pub random_share: Share,
     /// How many peers of one PID the rest of a reply may hold (`select.pid_cap`); 0 for any number.
     pub pid_cap: usize,
+    /// In what share of the replies that one server shapes within ten minutes a candidate outside the
+    /// requester's PID may be promoted (`select.promoted_share`), where there are others of equal
+    /// cost.
+    pub promoted_share: Share,
     /// Where the rotation of peers of equal cost starts; `None` for somewhere else each time.
     pub seed: Option<u64>,
 }
@@ -29,15 +33,28 @@ const PID_CAP: Setting<usize> = Setting {
     source: "decision: off; for operators who want several networks in each reply",
 };
 
+const PROMOTED_SHARE: Setting<Share> = Setting {
+    key: "select.promoted_share",
+    default: Share(500_000),
+    floor: Share(0),
+    ceiling: Share(Share::WHOLE),
+    source: "decision: RFC 7971 §7.4 warns of single addresses that all are sent to",
+};
+
 impl Default for SelectConfig {
     fn default() -> Self {
-        Self { random_share: RANDOM_SHARE.default, pid_cap: PID_CAP.default, seed: None }
+        Self {
+            random_share: RANDOM_SHARE.default,
+            pid_cap: PID_CAP.default,
+            promoted_share: PROMOTED_SHARE.default,
+            seed: None,
+        }
     }
 }
 
 impl SelectConfig {
     /// All keys.
-    pub const KEYS: &'static [&'static str] = &[RANDOM_SHARE.key, PID_CAP.key];
+    pub const KEYS: &'static [&'static str] = &[RANDOM_SHARE.key, PID_CAP.key, PROMOTED_SHARE.key];
 
     /// Sets `key` to the value that `text` says.
     ///
@@ -47,6 +64,7 @@ impl SelectConfig {
         match key {
             _ if key == RANDOM_SHARE.key => self.random_share = parse(&RANDOM_SHARE, text)?,
             _ if key == PID_CAP.key => self.pid_cap = parse(&PID_CAP, text)?,
+            _ if key == PROMOTED_SHARE.key => self.promoted_share = parse(&PROMOTED_SHARE, text)?,
             _ => return Err(Error::config(key, "no such key")),
         }
         Ok(())
@@ -57,6 +75,7 @@ impl SelectConfig {
         match key {
             _ if key == RANDOM_SHARE.key => Some(self.random_share.show()),
             _ if key == PID_CAP.key => Some(self.pid_cap.show()),
+            _ if key == PROMOTED_SHARE.key => Some(self.promoted_share.show()),
             _ => None,
         }
     }
@@ -80,6 +99,11 @@ impl Share {
     /// So many thousandths; all of it from 1,000 on.
     pub fn permille(thousandths: u16) -> Self {
         Self((u32::from(thousandths) * 1_000).min(Self::WHOLE))
+    }
+
+    /// It in whole thousandths, rounded down.
+    pub fn thousandths(self) -> u16 {
+        u16::try_from(self.0 / 1_000).unwrap_or(1_000) // no more than 1,000, so it fits
     }
 
     /// How many of `k` places are left beside this share: ⌊(1 − s) · k⌋.

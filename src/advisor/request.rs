@@ -20,7 +20,8 @@ pub struct Request<'p, R> {
     pub random_share: Option<Share>,
     /// Instead of the configured cap; 0 for none.
     pub pid_cap: Option<usize>,
-    /// Fixes how peers of equal cost are drawn, for tests; otherwise each request draws anew.
+    /// Fixes how peers of equal cost are drawn, for tests; otherwise each request draws anew. (Whom the
+    /// cap on promotions passes over depends on the requests before.)
     pub seed: Option<u64>,
 }
 

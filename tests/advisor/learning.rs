@@ -82,7 +82,7 @@ fn without_a_runtime() {
     // What is asked for meanwhile does not hang.
     let elsewhere = Request::new(peer("192.0.2.1"), v4(Place::Far, 1), 50);
     assert_eq!(advisor.select(&elsewhere, &swarm, &mut out).why, Why::Discovering);
-    assert!(advisor.prepare_blocking(&peer("192.0.2.1")).is_err()); // nobody speaks for it
+    assert!(advisor.prepare_blocking(&peer("192.0.2.1"), LONG).is_err()); // nobody speaks for it
     assert_eq!(advisor.select(&elsewhere, &swarm, &mut out).why, Why::NoServer);
 }
 
@@ -99,6 +99,23 @@ async fn dropped_midway() {
 #[tokio::test]
 async fn tasks_are_not_blocked() {
     let advisor = advisor(facts(&[]));
-    let refused = advisor.prepare_blocking(&peer("203.0.113.7")).unwrap_err();
+    let refused = advisor.prepare_blocking(&peer("203.0.113.7"), LONG).unwrap_err();
     assert!(refused.to_string().contains("async"), "{refused}");
+}
+
+/// A blocking call waits no longer than it is told to, and not for what has been stopped.
+#[test]
+fn waits_end() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/directory", silent.local_addr().unwrap());
+    let advisor = advisor(facts(&[("203.0.113.0/24", &[&uri])]));
+    let near = peer("203.0.113.7");
+    let late = advisor.prepare_blocking(&near, Duration::from_millis(50)).unwrap_err();
+    assert!(late.to_string().contains("not learnt in time"), "{late}");
+    let ended = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    advisor.start_on(ended.handle().clone());
+    drop(ended);
+    let stopped = advisor.prepare_blocking(&near, LONG).unwrap_err();
+    assert!(stopped.to_string().contains("stopped meanwhile"), "{stopped}");
+    assert_eq!(advisor.select(&request(50), &swarm(v4), &mut Vec::new()).guided, 0);
 }

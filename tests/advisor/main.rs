@@ -4,6 +4,7 @@
 mod claims;
 mod hanging;
 mod learning;
+mod liars;
 mod replies;
 mod twin;
 mod world;

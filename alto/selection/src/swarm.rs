@@ -58,6 +58,11 @@ pub struct Ask<R> {
     /// How many of them one PID may have where they are chosen by cost (those in no PID count as
     /// one); `usize::MAX` for any number. With it there may be fewer peers than asked for.
     pub pid_cap: usize,
+    /// In how many thousandths of the replies that a map shaped within ten minutes a candidate may be
+    /// promoted; 1,000 for any number. From the 20th reply on those promoted more often are passed
+    /// over for others of equal cost, never for dearer ones. It does not concern candidates as near as
+    /// those of the consumer's own PID, nor choices from samples and lists.
+    pub promoted_most: u16,
     /// Rotates peers of equal cost: give each request its own, such as a count.
     pub seed: u64,
 }
@@ -221,7 +226,7 @@ impl<R: Record> Swarm<R> {
 impl<R: Record> Inner<R> {
     fn choose_from(&self, view: &View<R>, consumer: Pid, ask: &Ask<R>, out: &mut Vec<R>) -> Basis {
         view.touch(self.peers.minute());
-        view.choose(consumer, ask, out);
+        view.choose(consumer, ask, self.peers.minute(), out);
         Basis::View
     }
 

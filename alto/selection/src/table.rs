@@ -2,6 +2,7 @@
 
 mod costs;
 mod order;
+mod promotions;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,22 +14,25 @@ pub use costs::{CostFault, Costs, Direction};
 pub use order::Order;
 use order::OrderCache;
 pub(crate) use order::Step;
+pub(crate) use promotions::Promotions;
 
 /// A network map and a cost map that belong together: immutable, shared by threads.
 ///
-/// Only the orders made on demand come and go, within the octets given for them.
+/// Only the orders made on demand come and go, within the octets given for them; and it counts how
+/// often candidates were promoted by it lately.
 #[derive(Debug)]
 pub struct Table {
     prefixes: PrefixMap,
     costs: Costs,
     orders: OrderCache,
+    promotions: Promotions,
 }
 
 impl Table {
     /// The table of these maps; `order_octets` bounds what is kept of orders made on demand.
     pub fn new(prefixes: PrefixMap, costs: Costs, order_octets: usize) -> Self {
         let orders = OrderCache::new(order_octets, costs.pids());
-        Self { prefixes, costs, orders }
+        Self { prefixes, costs, orders, promotions: Promotions::new() }
     }
 
     /// Which PID an address is in.
@@ -60,9 +64,14 @@ impl Table {
         self.orders.get(consumer, || Order::new(&self.costs, consumer))
     }
 
+    /// How often candidates were promoted lately.
+    pub(crate) fn promotions(&self) -> &Promotions {
+        &self.promotions
+    }
+
     /// Memory it holds, in octets; for the orders kept, the most they may take.
     pub fn bytes(&self) -> usize {
-        self.prefixes.bytes() + self.costs.bytes() + self.orders.bytes()
+        self.prefixes.bytes() + self.costs.bytes() + self.orders.bytes() + self.promotions.bytes()
     }
 }
 

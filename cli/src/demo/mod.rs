@@ -3,6 +3,7 @@
 //! The embedded name server stands for the reverse tree of the world. Everything else is what any
 //! user of the library has: its public API and the configuration that is printed.
 
+mod replies;
 mod world;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use crate::args::DemoOptions;
 use crate::name_server::NameServer;
 use crate::report::Status;
+use crate::stage::Switches;
 use crate::{Failure, say};
 use world::{NETWORKS, Network, announces};
 
@@ -48,6 +50,12 @@ async fn tell(options: &DemoOptions) -> Result<Status, Failure> {
         say(format_args!("\nA tracker with this configuration\n\n{}", indented(&toml)))?;
         found = announce_all(&server, &toml).await?;
     }
+    let switches = Switches {
+        without_name_server: options.without_name_server,
+        without_alto_servers: options.without_alto_servers,
+        ..Switches::default()
+    };
+    say(format_args!("\n{}", replies::told(&switches).await?))?;
     Ok(if found > 0 { Status::Found } else { Status::Unavailable })
 }
 

@@ -5,16 +5,21 @@
 //! tracker would use: discovery by DNS packets, maps over https, the library's `Advisor`.
 
 mod exact;
+mod graph;
+mod html;
+mod overlay;
 mod trials;
 mod world;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::report::Status;
+use crate::stage::Switches;
 use exact::{Hypergeometric, count, interval};
 use trials::{Results, Tally};
 use world::World;
@@ -38,21 +43,20 @@ pub(crate) struct SwarmOptions {
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = number(1, 10_000_000))]
     trials: usize,
 
-    /// The share of the tracker's list that is drawn at random whatever ALTO says.
-    #[arg(long, value_name = "S", default_value = "0.2")]
-    random_share: String,
-
     /// Where chance starts: the same seed gives the same numbers.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// Switch the name server off first: then no ALTO server is found.
-    #[arg(long)]
-    without_name_server: bool,
+    #[command(flatten)]
+    switches: Switches,
 
-    /// Switch the ALTO servers off first: then nobody says what is good.
+    /// Also study the overlay that the replies make, over random shares from 0 to 50%.
     #[arg(long)]
-    without_alto_servers: bool,
+    overlay: bool,
+
+    /// Also write a page with tables and plots, the overlay study included.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 
     /// One JSON object.
     #[arg(long)]
@@ -74,10 +78,12 @@ pub(crate) fn run(options: &SwarmOptions) -> Result<Status, Failure> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Input)?;
-    let (world, results) = runtime.block_on(async {
+    let (world, results, study) = runtime.block_on(async {
         let world = World::new(options).await?;
         let results = trials::run(&world, options).await;
-        Ok::<_, Failure>((world, results))
+        let is_wanted = options.overlay || options.html.is_some();
+        let study = if is_wanted { Some(overlay::study(options).await?) } else { None };
+        Ok::<_, Failure>((world, results, study))
     })?;
     if let Some(fault) = &results.fault {
         // If nobody can hear it, the figures still tell.
@@ -85,11 +91,20 @@ pub(crate) fn run(options: &SwarmOptions) -> Result<Status, Failure> {
     }
     let list = options.list.min(options.peers);
     let exact = Hypergeometric::new(options.peers, options.good, list);
-    let text = if options.json {
-        json(options, &exact, &results).to_string()
-    } else {
-        table(options, &exact, &world, &results)
-    };
+    let mut text = table(options, &exact, &world, &results);
+    if let Some(study) = &study {
+        text = format!("{text}\n\n{}", study.table());
+    }
+    if let (Some(path), Some(study)) = (&options.html, &study) {
+        std::fs::write(path, html::page(&text, study)).map_err(Failure::Output)?;
+    }
+    if options.json {
+        let mut value = json(options, &exact, &results);
+        if let Some(study) = &study {
+            value["overlay"] = study.json();
+        }
+        text = value.to_string();
+    }
     writeln!(std::io::stdout(), "{text}").map_err(Failure::Output)?;
     Ok(Status::Found)
 }
@@ -118,9 +133,9 @@ fn json(options: &SwarmOptions, exact: &Hypergeometric, results: &Results) -> Va
         "tracker": of_tracker,
         "params": {
             "peers": options.peers, "good": options.good, "list": options.list,
-            "trials": options.trials, "random_share": options.random_share, "seed": options.seed,
-            "name_server": !options.without_name_server,
-            "alto_servers": !options.without_alto_servers,
+            "trials": options.trials, "random_share": options.switches.random_share, "seed": options.seed,
+            "name_server": !options.switches.without_name_server,
+            "alto_servers": !options.switches.without_alto_servers,
         },
     })
 }
@@ -140,8 +155,9 @@ fn table(
         let (mean, least) = (tally.mean(), tally.least());
         format!("{name:<48}{:<26}{:<26}{mean:>8.2}{least:>7}\n", cell(0), cell(4))
     };
-    let tracker = format!("possibility 2: the tracker asks ALTO, s = {}", options.random_share);
-    let requests: u64 = world.alto_servers.iter().map(alto_server::Server::requests).sum();
+    let tracker =
+        format!("possibility 2: the tracker asks ALTO, s = {}", options.switches.random_share);
+    let requests: u64 = world.stage.alto_servers.iter().map(alto_server::Server::requests).sum();
     [
         format!(
             "A tracker knows {} peers, {} of them are good for the one that asks; it returns {}.\n\
@@ -168,7 +184,7 @@ fn table(
             100.0 * count(results.first_is_good) / count(options.trials),
             results.guided,
             options.trials,
-            world.name_server.queries(),
+            world.stage.name_server.queries(),
             results.first_announces,
         ),
     ]

@@ -70,19 +70,26 @@ pub(super) async fn run(world: &World, options: &SwarmOptions) -> Results {
     let mut list = Vec::new();
     for (trial, network) in (0..options.trials).zip((0..NETWORKS).cycle()) {
         let (peer, own) = requester(network, trial + 1);
-        if let Err(fault) = world.advisor.prepare(&peer).await {
+        if let Err(fault) = world.stage.advisor.prepare(&peer).await {
             results.fault.get_or_insert(fault.to_string());
         }
         let seed = mixed(options.seed, 2 * trial as u64);
         let request = Request { seed: Some(seed), ..Request::new(peer, own, options.list) };
-        let choice = world.advisor.select(&request, &world.swarm, &mut list);
+        let choice = world.stage.advisor.select(&request, &world.swarm, &mut list);
         results.guided += usize::from(choice.guided > 0);
         let tally = if network == GOOD { &mut results.at_home } else { &mut results.far };
         tally.add(&list);
 
         let seed = mixed(options.seed, 2 * trial as u64 + 1);
         let k = options.list;
-        let ask = Ask { requester: own, role: Role::Leecher, k, pid_cap: usize::MAX, seed };
+        let ask = Ask {
+            requester: own,
+            role: Role::Leecher,
+            k,
+            pid_cap: usize::MAX,
+            promoted_most: 500,
+            seed,
+        };
         world.swarm.random(&ask, &mut list);
         results.random.add(&list);
         results.first_is_good += usize::from(first_is_good(world, &request, &list));
@@ -96,11 +103,11 @@ async fn warm_up(world: &World, options: &SwarmOptions, results: &mut Results) {
     for network in 0..NETWORKS {
         let (peer, own) = requester(network, 0);
         // What is wrong shows in the trials.
-        let _ = world.advisor.prepare(&peer).await;
+        let _ = world.stage.advisor.prepare(&peer).await;
         let request = Request::new(peer, own, options.list);
         loop {
             results.first_announces += 1;
-            if world.advisor.select(&request, &world.swarm, &mut list).why != Why::Sample {
+            if world.stage.advisor.select(&request, &world.swarm, &mut list).why != Why::Sample {
                 break;
             }
         }
@@ -110,7 +117,7 @@ async fn warm_up(world: &World, options: &SwarmOptions, results: &mut Results) {
 /// Possibility 1: the peer asks ALTO about the list that it got. Whether the best is a good one.
 fn first_is_good(world: &World, request: &Request<'_, V6Record>, list: &[V6Record]) -> bool {
     let mut costs = Vec::new();
-    world.advisor.costs(&request.requester, list, &mut costs);
+    world.stage.advisor.costs(&request.requester, list, &mut costs);
     if costs.iter().all(Option::is_none) {
         return list.first().is_some_and(is_good); // nothing to rank by: taken as it came
     }
@@ -119,7 +126,7 @@ fn first_is_good(world: &World, request: &Request<'_, V6Record>, list: &[V6Recor
 }
 
 /// A seed for each draw (SplitMix64).
-fn mixed(seed: u64, draw: u64) -> u64 {
+pub(super) fn mixed(seed: u64, draw: u64) -> u64 {
     let mut bits = seed.wrapping_add(draw.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -11,7 +11,14 @@ fn counts(mut choose: impl FnMut(&Ask<V4Record>, &mut Vec<V4Record>)) -> Vec<usi
     let mut counts = vec![0; 200];
     for seed in 0..2_000 {
         let requester = peers()[7];
-        let ask = Ask { requester, role: Role::Leecher, k: 50, pid_cap: usize::MAX, seed };
+        let ask = Ask {
+            requester,
+            role: Role::Leecher,
+            k: 50,
+            pid_cap: usize::MAX,
+            promoted_most: 500,
+            seed,
+        };
         let mut out = Vec::new();
         choose(&ask, &mut out);
         assert_eq!(out.len(), 50);

@@ -59,8 +59,16 @@ fn ask(
     role: impl Strategy<Value = Role>,
 ) -> impl Strategy<Value = Ask<V4Record>> {
     let cap = prop_oneof![2 => Just(usize::MAX), 1 => 0..20_usize];
-    (record, role, 0..120_usize, cap, any::<u64>())
-        .prop_map(|(requester, role, k, pid_cap, seed)| Ask { requester, role, k, pid_cap, seed })
+    (record, role, 0..120_usize, cap, 0..=1_000_u16, any::<u64>()).prop_map(
+        |(requester, role, k, pid_cap, promoted_most, seed)| Ask {
+            requester,
+            role,
+            k,
+            pid_cap,
+            promoted_most,
+            seed,
+        },
+    )
 }
 
 /// The slow twin.
@@ -85,7 +93,7 @@ fn everyone(swarm: &Swarm<V4Record>) -> BTreeSet<V4Record> {
 /// The question of a leecher that is not in the swarm.
 fn nobodys(k: usize) -> Ask<V4Record> {
     let requester = record(255, 255, 1);
-    Ask { requester, role: Role::Leecher, k, pid_cap: usize::MAX, seed: 1 }
+    Ask { requester, role: Role::Leecher, k, pid_cap: usize::MAX, promoted_most: 500, seed: 1 }
 }
 
 fn pid(table: &Table, record: V4Record) -> Option<Pid> {
@@ -254,6 +262,40 @@ fn ties_are_drawn_evenly() {
     }
 }
 
+/// Where the same ones would be promoted each time, the cap gives others of equal cost their turn
+/// from the 20th reply on.
+#[test]
+fn promotions_are_capped_among_equals() {
+    let mut costs = [None; 36];
+    (costs[0], costs[1], costs[2]) = (Some(0), Some(1), Some(2)); // from PID 0 to itself, 1 and 2
+    let (table, swarm) = (table(&costs, 0), Swarm::new(1 << 20));
+    for (x, count) in [(0, 10), (1, 100), (2, 100)] {
+        for port in 0..count {
+            swarm.add(record(x, 0, port), Role::Leecher, 5);
+        }
+    }
+    while swarm.build(&table, 1_000) != Built::Ready {}
+    let (mut out, mut counts) = (Vec::new(), BTreeMap::<V4Record, u32>::new());
+    for reply in 1..=264 {
+        let most = if reply <= 64 { 500 } else { 1_000 };
+        // One seed: without a cap the same 30 of PID 1 each time.
+        let ask = Ask { seed: 7, promoted_most: most, ..nobodys(40) };
+        assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
+        assert!(out[..10].iter().all(|record| record.0[2] == 0), "all of one's own");
+        assert!(out[10..].iter().all(|record| record.0[2] == 1), "never a dearer one");
+        assert_eq!(out.iter().collect::<BTreeSet<_>>().len(), 40);
+        for record in &out[10..] {
+            *counts.entry(*record).or_default() += 1;
+        }
+        if reply == 64 {
+            assert!(counts.len() >= 60 && counts.values().all(|count| *count <= 33), "{counts:?}");
+            counts.clear();
+        }
+    }
+    assert_eq!(counts.len(), 30); // without it
+    assert!(counts.values().all(|count| *count == 200));
+}
+
 /// The same question gets the same answer; another seed gets another.
 #[test]
 fn a_seed_fixes_the_choice() {
@@ -288,7 +330,14 @@ fn ipv6_peers_are_chosen_by_cost() {
     while swarm.build(&table, 7) != Built::Ready {}
     let mut out = Vec::new();
     let requester = peer(1, 0);
-    let ask = Ask { requester, role: Role::Leecher, k: 60, pid_cap: usize::MAX, seed: 1 };
+    let ask = Ask {
+        requester,
+        role: Role::Leecher,
+        k: 60,
+        pid_cap: usize::MAX,
+        promoted_most: 500,
+        seed: 1,
+    };
     assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
     let far = |record: &&V6Record| record.address().segments()[2] == 1;
     assert_eq!((out.len(), out.iter().filter(far).count()), (60, 10));

@@ -18,7 +18,10 @@ pub(super) struct Choice<'a, R> {
     groups: &'a Groups<R>,
     consumer: Pid,
     ask: &'a Ask<R>,
+    minute: u16,
     left: usize,
+    /// Whether this choice counts among the table's promotions.
+    is_counted: bool,
 }
 
 /// A PID that has peers, by its code.
@@ -52,8 +55,9 @@ impl<'a, R: Record> Choice<'a, R> {
         groups: &'a Groups<R>,
         consumer: Pid,
         ask: &'a Ask<R>,
+        minute: u16,
     ) -> Self {
-        Self { table, groups, consumer, ask, left: ask.k }
+        Self { table, groups, consumer, ask, minute, left: ask.k, is_counted: false }
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
@@ -69,6 +73,7 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     fn take_from(&mut self, hits: &[Hit], out: &mut Vec<R>) {
+        self.is_counted = self.table.promotions().counts_reply(self.minute);
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
             if self.ask.pid_cap < usize::MAX {
@@ -146,14 +151,35 @@ impl<'a, R: Record> Choice<'a, R> {
         Hit { code, size, has_requester, class, cost: 0.0 }
     }
 
-    /// Takes all of a class of equal costs, or as many as are wanted from a random place on.
+    /// Takes all of a class of equal costs, or as many as are wanted from a random place on; those
+    /// that were promoted too often are passed over if there are others.
     fn take(&mut self, class: &[Hit], random: &mut Random, out: &mut Vec<R>) {
         let size: usize = class.iter().map(|hit| hit.size).sum();
-        if size > self.left {
+        let (start, wanted) = (out.len(), self.left.min(size));
+        let (promotions, most) = (self.table.promotions(), self.ask.promoted_most);
+        let is_capped = most < 1_000 && !class.iter().any(|hit| self.is_own(hit));
+        if size > wanted {
+            let spare = if is_capped && promotions.is_crowded(self.minute) { wanted } else { 0 };
+            self.left = size.min(wanted + spare);
             // The class is a ring: each member is as likely as any other.
             self.copy(class, random.below(size), out);
+            self.copy(class, 0, out);
+            if spare > 0 {
+                promotions.pass_over(&mut out[start..], wanted, self.minute, most);
+                out.truncate(start + wanted);
+            }
+            self.left = 0;
+        } else {
+            self.copy(class, 0, out);
         }
-        self.copy(class, 0, out);
+        if is_capped && self.is_counted {
+            promotions.note(&out[start..], self.minute, most);
+        }
+    }
+
+    /// Whether it is the PID of the consumer itself.
+    fn is_own(&self, hit: &Hit) -> bool {
+        hit.code == Pid::code(Some(self.consumer)) as usize
     }
 
     /// Takes from each PID of a class, from a random one on, as many as it may have: from a random
