@@ -2,7 +2,8 @@
 //!
 //! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
-//! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
+//! - [`nsd`], [`knot`], [`bind`], [`pdns`], [`unbound`]: real name servers on loopback, each a
+//!   [`NameServer`];
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
@@ -25,6 +26,7 @@ pub mod knot;
 mod master_file;
 mod name_server;
 pub mod nsd;
+pub mod pdns;
 pub mod ports;
 pub mod process;
 mod query_log;
