@@ -28,6 +28,8 @@ pub(crate) enum Command {
     /// Look at what discovery stands on here (resolvers, DNSSEC, the clock), and say what to mend.
     #[command(after_help = "Exit status: 0 no fault, 1 faults, 2 usage or a wrong configuration.")]
     Doctor(DoctorOptions),
+    /// Write the NAPTR records by which your ALTO server is found, to append to your reverse zones.
+    Zone(crate::zone::ZoneOptions),
     /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
     Demo(DemoOptions),
     /// Serve ALTO (RFC 7285) from CSV files, which may change meanwhile, until interrupted.

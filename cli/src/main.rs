@@ -11,6 +11,7 @@ mod paperwork;
 mod rank;
 mod report;
 mod serve;
+mod zone;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Rank(options) => rank::run(&options),
         Command::Map(options) => map::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Zone(options) => zone::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
