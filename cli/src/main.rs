@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod demo;
 mod discover;
 mod doctor;
+mod explain;
+mod findings;
 mod input;
 mod map;
 mod paperwork;
@@ -29,6 +32,8 @@ fn main() -> ExitCode {
         Command::Map(options) => map::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Zone(options) => zone::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(options) => demo::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),

@@ -236,7 +236,8 @@ fn words<T: Clone + Send + Sync + 'static>(
     places.zip(values.cloned().map(word)).collect()
 }
 
-fn net(text: &str) -> Result<IpNet, String> {
+/// An address or a prefix.
+pub(crate) fn net(text: &str) -> Result<IpNet, String> {
     let net = text.parse::<IpNet>().ok();
     let net = net.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     net.ok_or_else(|| "wanted: an address or a prefix such as 198.51.100.0/24".into())

@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(count(&Shape::IPV4, &[(v4(0xc633, 16), 1)]), Ok(1));
         assert_eq!(count(&Shape::IPV4, &[(v4(0, 0), 1)]), Ok(256));
         assert_eq!(
-            count(&Shape::IPV4, &[(v4(0xc633, 16), 1), (v4(0xc633_64, 24), NOTHING)]),
+            count(&Shape::IPV4, &[(v4(0xc633, 16), 1), (v4(0x00c6_3364, 24), NOTHING)]),
             Ok(255)
         );
         assert_eq!(count(&Shape::IPV6, &[(v4(1, 63), 1)]), Ok(2));

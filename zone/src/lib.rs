@@ -3,7 +3,8 @@
 //!
 //! A [`Publication`] says which prefixes have which servers, the longest prefix deciding.
 //! [`records`](Publication::records) gives the fewest records that say just that to whoever walks as
-//! the RFC tells, and [`Format::write`] puts them as a name server wants them.
+//! the RFC tells, and [`Format::write`] puts them as a name server wants them. [`check`] examines what
+//! is deployed.
 //!
 //! ```
 //! use alto_zone::{Entry, Format, Publication, ServerLine};
@@ -17,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod check;
 mod fault;
 mod fewest;
 mod format;

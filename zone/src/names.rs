@@ -40,10 +40,9 @@ fn labels(block: Block, step: u8, hexadecimal: bool) -> String {
     let mut labels = String::with_capacity(64);
     for place in 0..block.length / step {
         let label = block.bits >> (place * step) & ((1 << step) - 1);
-        let _ = match hexadecimal {
-            true => write!(labels, "{label:x}."),
-            false => write!(labels, "{label}."),
-        }; // a String takes all
+        let written =
+            if hexadecimal { write!(labels, "{label:x}.") } else { write!(labels, "{label}.") };
+        debug_assert!(written.is_ok(), "a String takes all");
     }
     labels
 }
@@ -75,7 +74,7 @@ pub(crate) fn block(net: IpNet) -> Block {
 /// ```
 pub fn reverse_name(net: IpNet) -> Option<String> {
     let family = Family::of(net);
-    let whole = net.prefix_len() % family.shape().step == 0;
+    let whole = net.prefix_len().is_multiple_of(family.shape().step);
     whole.then(|| family.name(block(net)))
 }
 

@@ -251,7 +251,9 @@ impl Records<'_> {
             add_wildcards(&shape, &mut labels);
         }
         self.check_ports(family, &labels)?;
-        labels.into_iter().for_each(|label| self.put(family, label));
+        for label in labels {
+            self.put(family, label);
+        }
         self.within_limit()
     }
 

@@ -4,6 +4,7 @@
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
 //! - [`nsd`], [`knot`], [`bind`], [`pdns`], [`unbound`]: real name servers on loopback, each a
 //!   [`NameServer`];
+//! - [`dnssec`]: the key of a signed root, for resolvers that validate;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
@@ -21,6 +22,7 @@ mod background;
 pub mod bind;
 pub mod client;
 pub mod dns_zone;
+pub mod dnssec;
 pub mod http;
 pub mod knot;
 mod master_file;

@@ -19,6 +19,12 @@ pub fn launch(authority: SocketAddr) -> Daemon {
     launch_with(authority, |_| String::new())
 }
 
+/// The same, which validates by this key of the root (a DNSKEY record as in a master file).
+pub fn launch_validating(authority: SocketAddr, anchor: &str) -> Daemon {
+    let extra = format!("  trust-anchor: \"{anchor}\"\n");
+    launch_as("validator iterator", authority, move |_| extra.clone())
+}
+
 /// The same with its TCP port for TLS alone (`tls-port`), showing this certificate with this key,
 /// both in PEM.
 pub fn launch_tls(authority: SocketAddr, certificate: &str, key: &str) -> Daemon {
@@ -38,6 +44,14 @@ pub fn launch_tls(authority: SocketAddr, certificate: &str, key: &str) -> Daemon
 }
 
 fn launch_with(
+    authority: SocketAddr,
+    extra: impl Fn(u16) -> String + Send + Sync + 'static,
+) -> Daemon {
+    launch_as("iterator", authority, extra)
+}
+
+fn launch_as(
+    modules: &'static str,
     authority: SocketAddr,
     extra: impl Fn(u16) -> String + Send + Sync + 'static,
 ) -> Daemon {
@@ -64,7 +78,7 @@ fn launch_with(
   port: {port}
   do-ip6: no
   do-not-query-localhost: no
-  module-config: "iterator"
+  module-config: "{modules}"
 {local}{extra}remote-control:
   control-enable: no
 stub-zone:
