@@ -34,7 +34,9 @@ fn written(plan: &Plan, arguments: &[&str]) -> String {
         if uris.is_empty() {
             writeln!(text, "{net},").unwrap();
         }
-        uris.iter().for_each(|uri| writeln!(text, "{net},{uri}").unwrap());
+        for uri in uris {
+            writeln!(text, "{net},{uri}").unwrap();
+        }
     }
     std::fs::write(&file, text).unwrap();
     let output =

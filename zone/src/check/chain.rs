@@ -10,8 +10,13 @@ use alto_discovery_core::Finding;
 
 use super::{Check, merged};
 
+/// So many names are followed to in all, and so many records that lead on: a set that leads to fifty
+/// names, each of which leads to fifty, is no reason to ask for millions.
+const MOST_TARGETS: usize = 1_000;
+const MOST_STEPS: usize = 10_000;
+
 impl Check<'_> {
-    /// All names that records lead to from these names, as far as walks follow them.
+    /// The names that records lead to from these names, as far as walks follow them.
     pub(super) fn targets<'n>(
         &self,
         names: impl Iterator<Item = &'n Arc<str>>,
@@ -20,7 +25,10 @@ impl Check<'_> {
         let mut ahead: Vec<Arc<str>> = names.cloned().collect();
         for _ in 0..MAX_HOPS {
             let next = ahead.iter().flat_map(|name| self.leads_from(name));
-            ahead = next.filter(|name| found.insert(name.clone())).collect();
+            ahead = next.filter(|name| found.insert(name.clone())).take(MOST_TARGETS).collect();
+            if found.len() >= MOST_TARGETS {
+                break;
+            }
         }
         found
     }
@@ -28,11 +36,11 @@ impl Check<'_> {
     pub(super) fn chain_findings(&self) -> Vec<Finding> {
         let roots: BTreeSet<&Arc<str>> =
             self.inside().flat_map(|place| &place.rungs).map(|rung| &rung.name).collect();
-        let mut findings = Vec::new();
+        let mut survey = Survey { findings: Vec::new(), steps: MOST_STEPS };
         for root in roots {
-            self.follow(&mut vec![root.clone()], &mut findings);
+            self.follow(&mut vec![root.clone()], &mut survey);
         }
-        merged(findings)
+        merged(survey.findings)
     }
 
     fn leads_from(&self, name: &Arc<str>) -> Vec<Arc<str>> {
@@ -47,9 +55,14 @@ impl Check<'_> {
     }
 
     /// Goes on from the last name of a path.
-    fn follow(&self, path: &mut Vec<Arc<str>>, findings: &mut Vec<Finding>) {
+    fn follow(&self, path: &mut Vec<Arc<str>>, survey: &mut Survey) {
         let Some(last) = path.last().cloned() else { return };
         for name in self.leads_from(&last) {
+            if survey.steps == 0 {
+                return;
+            }
+            survey.steps -= 1;
+            let findings = &mut survey.findings;
             if path.contains(&name) {
                 let reason = format!("leads back to {name}: round and round, and to no server");
                 let fix = format!("let one of the names hold the server's record: {HOLD}");
@@ -63,7 +76,7 @@ impl Check<'_> {
             } else {
                 self.look_at(&last, &name, findings);
                 path.push(name);
-                self.follow(path, findings);
+                self.follow(path, survey);
                 path.pop();
             }
         }
@@ -81,6 +94,12 @@ impl Check<'_> {
         let fix = format!("put the server's record there, or let {from} hold it: {HOLD}");
         findings.push(Finding::fault("target", from, reason).fix(fix));
     }
+}
+
+/// What was found on the way, and how many more records are followed.
+struct Survey {
+    findings: Vec<Finding>,
+    steps: usize,
 }
 
 const HOLD: &str = "flag \"u\", regexp \"!.*!URI!\", replacement .";
