@@ -5,7 +5,7 @@
 .PHONY: check packages fmt clippy test features doc deny fuzz bench demo
 
 # What the tests need from Debian: name servers to test against.
-PACKAGES := ca-certificates nsd knot bind9 pdns-server pdns-backend-bind tinydns unbound
+PACKAGES := ca-certificates nsd knot bind9 pdns-server pdns-backend-bind tinydns unbound knot-dnssecutils
 
 check: packages fmt clippy test features doc deny
 	@echo "check: everything passed"

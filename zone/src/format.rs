@@ -66,7 +66,7 @@ impl Format {
         let after = match self {
             Self::Bind => "raise the serial, named-checkzone ZONE FILE, rndc reload ZONE",
             Self::Nsd => "raise the serial, nsd-checkzone ZONE FILE, nsd-control reload ZONE",
-            Self::Knot => "raise the serial, kzonecheck FILE, knotc zone-reload ZONE",
+            Self::Knot => "raise the serial, kzonecheck -o ZONE FILE, knotc zone-reload ZONE",
             Self::PowerDns => "raise the serial, pdnsutil check-zone ZONE, pdns_control reload",
             Self::TinyDns => "append to data, then make",
         };

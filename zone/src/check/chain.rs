@@ -8,7 +8,7 @@ use alto_backend_dns::naptr::LeadsTo;
 use alto_backend_dns::walk::MAX_HOPS;
 use alto_discovery_core::Finding;
 
-use super::{Check, merged};
+use super::{Check, Own, merged};
 
 /// So many names are followed to in all, and so many records that lead on: a set that leads to fifty
 /// names, each of which leads to fifty, is no reason to ask for millions.
@@ -33,9 +33,9 @@ impl Check<'_> {
         found
     }
 
-    pub(super) fn chain_findings(&self) -> Vec<Finding> {
-        let roots: BTreeSet<&Arc<str>> =
-            self.inside().flat_map(|place| &place.rungs).map(|rung| &rung.name).collect();
+    pub(super) fn chain_findings(&self, own: &Own<'_>) -> Vec<Finding> {
+        let rungs: BTreeSet<&Arc<str>> = self.rung_names().collect();
+        let roots = own.iter().map(|(name, _)| *name).filter(|name| rungs.contains(name));
         let mut survey = Survey { findings: Vec::new(), steps: MOST_STEPS };
         for root in roots {
             self.follow(&mut vec![root.clone()], &mut survey);

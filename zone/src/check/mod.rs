@@ -73,8 +73,7 @@ impl From<Result<Reply, Failure>> for Seen {
 }
 
 impl<'r> Check<'r> {
-    /// The examination for `prefix` by at most this many of its addresses, spread evenly, and its two
-    /// neighbours.
+    /// The examination for `prefix` by at most this many of its addresses, spread evenly.
     ///
     /// # Errors
     /// If nobody can be asked for the prefix; see [`Plan::new`].
@@ -85,16 +84,12 @@ impl<'r> Check<'r> {
         for net in sample::inside(prefix, addresses) {
             peers.push(Place { net, rungs: plan(net)?.rungs });
         }
-        // A neighbour may be somebody that nobody can be asked for.
-        let neighbours = sample::neighbours(prefix);
-        peers
-            .extend(neighbours.filter_map(|net| Some(Place { net, rungs: plan(net).ok()?.rungs })));
         Ok(Self { prefix, rules, peers, seen: BTreeMap::new() })
     }
 
     /// How many addresses of the prefix are looked at.
     pub fn addresses(&self) -> usize {
-        self.inside().count()
+        self.peers.len()
     }
 
     /// How many names were asked for.
@@ -122,98 +117,108 @@ impl<'r> Check<'r> {
 
     /// What is not as it should be, the gravest first. Walks are dated `now`.
     pub fn findings(&self, now: Instant) -> Vec<Finding> {
-        let mut findings = self.failures();
-        findings.extend(self.record_findings());
-        findings.extend(self.chain_findings());
-        findings.extend(self.reach_findings(now));
-        findings.extend(self.lifetimes());
-        findings.extend(self.signatures());
+        let walks: Vec<Walked<'_>> = self.peers.iter().map(|place| self.walk(place, now)).collect();
+        let own = self.own(&walks);
+        let mut findings = failures(&own);
+        findings.extend(self.record_findings(&own));
+        findings.extend(self.chain_findings(&own));
+        findings.extend(self.reach_findings(&walks));
+        findings.extend(lifetimes(&own));
+        findings.extend(signatures(&own));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
-    }
-
-    fn inside(&self) -> impl Iterator<Item = &Place> {
-        self.peers.iter().filter(|place| self.prefix.contains(&place.net))
-    }
-
-    fn outside(&self) -> impl Iterator<Item = &Place> {
-        self.peers.iter().filter(|place| !self.prefix.contains(&place.net))
     }
 
     fn rung_names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.peers.iter().flat_map(|place| &place.rungs).map(|rung| &rung.name)
     }
 
-    /// What was seen at the names of the prefix and at those they lead to.
-    fn own(&self) -> impl Iterator<Item = (&Arc<str>, &Seen)> {
-        let outside: BTreeSet<&Arc<str>> =
-            self.outside().flat_map(|place| &place.rungs).map(|rung| &rung.name).collect();
-        let inside: BTreeSet<&Arc<str>> =
-            self.inside().flat_map(|place| &place.rungs).map(|rung| &rung.name).collect();
-        let foreign: BTreeSet<&Arc<str>> = outside.difference(&inside).copied().collect();
-        self.seen.iter().filter(move |(name, _)| !foreign.contains(name))
+    /// The names that walks for the prefix come by, and the wildcards below them. Of others, such as
+    /// those of a /8 around a prefix that has its servers, nothing is said.
+    fn own(&self, walks: &[Walked<'_>]) -> Own<'_> {
+        let asked: BTreeSet<&Arc<str>> = walks.iter().flat_map(|walk| &walk.asked).collect();
+        let wildcards: BTreeSet<Arc<str>> =
+            asked.iter().map(|name| reach::wildcard(name)).collect();
+        let own = |name: &Arc<str>| asked.contains(name) || wildcards.contains(name);
+        self.seen.iter().filter(|(name, _)| own(name)).collect()
     }
+}
 
-    /// Names nobody could tell about.
-    fn failures(&self) -> Vec<Finding> {
-        let failed = self.own().filter_map(|(name, seen)| match &seen.content {
-            Content::Failed(Failure::Bogus(why)) => Some((name, "dnssec", why.to_string())),
-            Content::Failed(failure) => Some((name, "unavailable", failure.to_string())),
-            _ => None,
-        });
-        let findings = failed.map(|(name, code, why)| {
-            let fix = match code {
-                "dnssec" => {
-                    "sign the zone again and compare its DS record with its key; until then nobody who \
-                     validates finds a server"
-                }
-                _ => "ask each name server of the zone for this name; trackers take this for an outage",
-            };
-            Finding::fault(code, name, why).fix(fix)
-        });
-        merged(findings)
-    }
+/// Names and what was seen there.
+type Own<'c> = Vec<(&'c Arc<str>, &'c Seen)>;
 
-    /// RFC 8686 §5.2.1 advises long ones, of denials too.
-    fn lifetimes(&self) -> Vec<Finding> {
-        let (least, most) = (TTL_MIN.default.as_secs(), TTL_MAX.default.as_secs());
-        let findings = self.own().filter_map(|(name, seen)| {
-            let ttl = u64::from(seen.ttl?);
-            let is_record = matches!(seen.content, Content::Records(_));
-            let reason = match is_record {
-                _ if ttl < least => format!(
-                    "{} for {ttl} s: each tracker asks again and again; none remembers less than {least} s",
-                    if is_record { "records hold" } else { "\"no record\" holds" }
-                ),
-                true if ttl > most => {
-                    format!("records hold for {ttl} s; trackers forget them after {most} s")
-                }
-                _ => return None,
-            };
-            let fix = if is_record {
-                "publish the records with a TTL of 3600"
-            } else {
-                "raise the last number of the zone's SOA record, and its TTL, to 3600"
-            };
-            Some(Finding::note("ttl", name, reason).fix(fix))
-        });
-        merged(findings)
-    }
+/// A walk for an address.
+struct Walked<'c> {
+    place: &'c Place,
+    /// The names it came by.
+    asked: Vec<Arc<str>>,
+    /// How it ended; `None` if nobody could tell.
+    end: Option<End>,
+}
 
-    /// RFC 8686 §6.1. Nothing is said where nobody validates.
-    fn signatures(&self) -> Vec<Finding> {
-        let records = |seen: &Seen| matches!(seen.content, Content::Records(_));
-        let insecure =
-            self.own().filter(|(_, seen)| seen.dnssec == Dnssec::Insecure && records(seen));
-        merged(insecure.map(|(name, _)| {
-            Finding::note(
-                "dnssec",
-                name,
-                "not signed: whoever can forge DNS can name a server of theirs",
+/// How a walk ends.
+struct End {
+    /// None: surely none.
+    uris: Vec<String>,
+    /// The rung at which the servers were found.
+    rung: Option<usize>,
+}
+
+/// Names nobody could tell about.
+fn failures(own: &Own<'_>) -> Vec<Finding> {
+    let failed = own.iter().filter_map(|(name, seen)| match &seen.content {
+        Content::Failed(Failure::Bogus(why)) => {
+            let fix = "sign the zone again and compare its DS record with its key; until then nobody \
+                       who validates finds a server";
+            Some(Finding::fault("dnssec", name, why.to_string()).fix(fix))
+        }
+        Content::Failed(failure) => {
+            let fix = "ask each name server of the zone for this name; trackers take this for an outage";
+            Some(Finding::fault("unavailable", name, failure.to_string()).fix(fix))
+        }
+        _ => None,
+    });
+    merged(failed)
+}
+
+/// RFC 8686 §5.2.1 advises long ones, of denials too.
+fn lifetimes(own: &Own<'_>) -> Vec<Finding> {
+    let (least, most) = (TTL_MIN.default.as_secs(), TTL_MAX.default.as_secs());
+    let findings = own.iter().filter_map(|(name, seen)| {
+        let ttl = u64::from(seen.ttl?);
+        let is_record = matches!(seen.content, Content::Records(_));
+        let (what, fix) = if is_record {
+            ("records hold", "publish the records with a TTL of 3600")
+        } else {
+            let fix = "raise the last number of the zone's SOA record, and its TTL, to 3600";
+            ("\"no record\" holds", fix)
+        };
+        let reason = if ttl < least {
+            format!(
+                "{what} for {ttl} s: each tracker asks again and again; none remembers less than {least} s"
             )
-            .fix("sign the zone and hand its DS record to the zone above (RFC 8686 §6.1)")
-        }))
-    }
+        } else if is_record && ttl > most {
+            format!("{what} for {ttl} s; trackers forget them after {most} s")
+        } else {
+            return None;
+        };
+        Some(Finding::note("ttl", name, reason).fix(fix))
+    });
+    merged(findings)
+}
+
+/// RFC 8686 §6.1. Nothing is said where nobody validates.
+fn signatures(own: &Own<'_>) -> Vec<Finding> {
+    let records = |seen: &Seen| matches!(seen.content, Content::Records(_));
+    let insecure = own.iter().filter(|(_, seen)| seen.dnssec == Dnssec::Insecure && records(seen));
+    merged(insecure.map(|(name, _)| {
+        Finding::note(
+            "dnssec",
+            name,
+            "not signed: whoever can forge DNS can name a server of theirs",
+        )
+        .fix("sign the zone and hand its DS record to the zone above (RFC 8686 §6.1)")
+    }))
 }
 
 /// So many findings of one kind are told of: whoever publishes may publish anything.

@@ -4,33 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_backend_dns::fact::{Content, Fact};
+use alto_backend_dns::fact::{Content, Fact, Failure};
 use alto_backend_dns::naptr::{LeadsTo, Naptr};
 use alto_backend_dns::service::Service;
 use alto_backend_dns::walk::Walk;
-use alto_discovery_core::{Error, Finding, Origin, Validity};
+use alto_discovery_core::{Dnssec, Error, Finding, Origin, Trace, Validity};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
 use super::records::shown;
-use super::{Check, Place, merged};
+use super::{Check, End, Place, Walked, merged};
 use crate::names::Family;
 
 /// So many holes are told of one by one.
 const MOST_HOLES: usize = 16;
 
-/// How the walk for an address ends.
-struct End {
-    /// None: surely none.
-    uris: Vec<String>,
-    /// The rung at which the servers were found.
-    rung: Option<usize>,
-}
-
 impl Check<'_> {
-    pub(super) fn reach_findings(&self, now: Instant) -> Vec<Finding> {
-        let ends: Vec<(&Place, End)> =
-            self.inside().filter_map(|place| Some((place, self.walk(place, now)?))).collect();
+    pub(super) fn reach_findings(&self, walks: &[Walked<'_>]) -> Vec<Finding> {
+        let ends: Vec<(&Place, &End)> =
+            walks.iter().filter_map(|walk| Some((walk.place, walk.end.as_ref()?))).collect();
         let (hidden, hidden_places) = self.hidden(&ends);
         let mut findings = self.holes(&ends, &hidden_places);
         findings.extend(hidden);
@@ -38,32 +30,43 @@ impl Check<'_> {
         findings
     }
 
-    /// The walk for an address; `None` if it is not known how it ends.
-    fn walk(&self, place: &Place, now: Instant) -> Option<End> {
-        let mut walk = Walk::new(place.net, self.rules).ok()?;
+    /// The walk for an address, by what was seen.
+    pub(super) fn walk<'c>(&self, place: &'c Place, now: Instant) -> Walked<'c> {
+        let Ok(mut walk) = Walk::new(place.net, self.rules) else {
+            return Walked { place, asked: Vec::new(), end: None };
+        };
         while let Some(name) = walk.next_name() {
-            let seen = self.seen.get(&name)?;
+            let unseen = || Content::Failed(Failure::Limit("too many names"));
+            let seen = self.seen.get(&name);
+            let content = seen.map_or_else(unseen, |seen| seen.content.clone());
+            let dnssec = seen.map_or(Dnssec::Unknown, |seen| seen.dnssec);
             let validity = Validity::new(now, Duration::from_secs(3_600));
-            let fact = Fact { content: seen.content.clone(), validity, dnssec: seen.dnssec };
-            walk.learn(fact, Origin::Wire, now);
+            walk.learn(Fact { content, validity, dnssec }, Origin::Wire, now);
         }
-        match walk.outcome() {
+        let result = walk.outcome();
+        let trace = match &result {
+            Ok(answer) => Some(&answer.trace),
+            Err(error) => error.trace(),
+        };
+        let steps = trace.map_or(&[][..], Trace::steps);
+        let asked: Vec<Arc<str>> = steps.iter().map(|step| step.subject.clone()).collect();
+        let end = match &result {
             Ok(answer) => {
                 let uris = answer.servers().iter().map(|server| server.uri.to_string()).collect();
-                let asked =
-                    |name: &Arc<str>| answer.trace.steps().iter().any(|step| step.subject == *name);
-                let rung = place.rungs.iter().rposition(|rung| asked(&rung.name));
-                Some(End { uris, rung })
+                let rung_of =
+                    |name: &Arc<str>| place.rungs.iter().position(|rung| rung.name == *name);
+                Some(End { uris, rung: asked.iter().rev().find_map(rung_of) })
             }
             Err(Error::NoServer(_)) => Some(End { uris: Vec::new(), rung: None }),
             Err(_) => None,
-        }
+        };
+        Walked { place, asked, end }
     }
 
     /// Addresses without a server, as the largest prefixes in which none has one.
-    fn holes(&self, ends: &[(&Place, End)], explained: &[IpNet]) -> Vec<Finding> {
+    fn holes(&self, ends: &[(&Place, &End)], explained: &[IpNet]) -> Vec<Finding> {
         let is_hole =
-            |(place, end): &(&Place, End)| end.uris.is_empty() && !explained.contains(&place.net);
+            |(place, end): &(&Place, &End)| end.uris.is_empty() && !explained.contains(&place.net);
         let mut nets: Vec<IpNet> = Vec::new();
         let mut with: BTreeMap<IpNet, bool> = BTreeMap::new();
         for entry in ends {
@@ -115,7 +118,7 @@ impl Check<'_> {
 
     /// Names above those asked for that exist: wildcards may stand below them.
     pub(super) fn wildcards(&self) -> Vec<Arc<str>> {
-        let names = self.inside().flat_map(|place| place.rungs.iter().skip(1));
+        let names = self.peers.iter().flat_map(|place| place.rungs.iter().skip(1));
         let mut names: Vec<&Arc<str>> = names.map(|rung| &rung.name).collect();
         names.sort_unstable();
         names.dedup();
@@ -128,7 +131,7 @@ impl Check<'_> {
 
     /// RFC 4592 §2.2.1: a wildcard does not answer for names that exist, such as those with PTR
     /// records. Whom that leaves without the servers it names, is told of, and who they are.
-    fn hidden(&self, ends: &[(&Place, End)]) -> (Vec<Finding>, Vec<IpNet>) {
+    fn hidden(&self, ends: &[(&Place, &End)]) -> (Vec<Finding>, Vec<IpNet>) {
         let mut missed: BTreeMap<&Arc<str>, Vec<&Place>> = BTreeMap::new();
         for (place, end) in ends {
             let last = end.rung.unwrap_or(place.rungs.len());
@@ -178,7 +181,7 @@ impl Check<'_> {
     }
 
     /// Records at a name that stands for more than the prefix.
-    fn overreach(&self, ends: &[(&Place, End)]) -> Vec<Finding> {
+    fn overreach(&self, ends: &[(&Place, &End)]) -> Vec<Finding> {
         let found = ends.iter().filter_map(|(place, end)| Some(&place.rungs[end.rung?]));
         let wide = found.filter(|rung| rung.net.prefix_len() < self.prefix.prefix_len());
         let mut findings = merged(wide.map(|rung| {
@@ -197,6 +200,7 @@ impl Check<'_> {
     }
 }
 
-fn wildcard(name: &Arc<str>) -> Arc<str> {
+/// The name of the wildcard below a name.
+pub(super) fn wildcard(name: &Arc<str>) -> Arc<str> {
     format!("*.{name}").into()
 }

@@ -9,11 +9,11 @@ use alto_backend_dns::service::Wanted;
 use alto_discovery_core::{Finding, parse_uri};
 use url::Url;
 
-use super::{Check, merged};
+use super::{Check, Own, merged};
 
 impl Check<'_> {
-    pub(super) fn record_findings(&self) -> Vec<Finding> {
-        let sets = self.own().filter_map(|(name, seen)| match &seen.content {
+    pub(super) fn record_findings(&self, own: &Own<'_>) -> Vec<Finding> {
+        let sets = own.iter().filter_map(|(name, seen)| match &seen.content {
             Content::Records(records) => Some((name, seen, records)),
             _ => None,
         });
@@ -29,7 +29,7 @@ impl Check<'_> {
 
     /// The servers that any record leads to.
     pub fn servers(&self) -> BTreeSet<Url> {
-        let sets = self.own().filter_map(|(_, seen)| match &seen.content {
+        let sets = self.seen.values().filter_map(|seen| match &seen.content {
             Content::Records(records) => Some(self.taken(records)),
             _ => None,
         });

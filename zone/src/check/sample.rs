@@ -18,19 +18,6 @@ pub(super) fn inside(prefix: IpNet, most: u32) -> impl Iterator<Item = IpNet> {
     chosen.into_iter().map(move |bits| address(prefix, bits).into())
 }
 
-/// The addresses just before and just behind.
-pub(super) fn neighbours(prefix: IpNet) -> impl Iterator<Item = IpNet> {
-    let before = bits(prefix.network()).checked_sub(1);
-    let behind = bits(prefix.broadcast()).checked_add(1);
-    let end = bits(if prefix.addr().is_ipv4() {
-        Ipv4Addr::BROADCAST.into()
-    } else {
-        IpAddr::from(Ipv6Addr::from_bits(u128::MAX))
-    });
-    let all = [before, behind].into_iter().flatten().filter(move |bits| *bits <= end);
-    all.map(move |bits| address(prefix, bits).into())
-}
-
 fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_bits().into(),
@@ -58,12 +45,6 @@ mod tests {
         assert_eq!(all("198.51.100.0/24", 1_024).len(), 256);
         assert_eq!(all("198.51.100.7/32", 1_024), ["198.51.100.7/32"]);
         assert_eq!(all("::/0", 2).len(), 4);
-        let neighbours = |prefix: &str| {
-            neighbours(prefix.parse().unwrap()).map(|net| net.to_string()).collect::<Vec<_>>()
-        };
-        assert_eq!(neighbours("198.51.100.0/24"), ["198.51.99.255/32", "198.51.101.0/32"]);
-        assert_eq!(neighbours("0.0.0.0/0").len(), 0);
-        assert_eq!(neighbours("ffff::/16").len(), 1);
     }
 
     proptest! {
