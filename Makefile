@@ -5,7 +5,8 @@
 .PHONY: check packages fmt clippy test features doc deny fuzz bench demo
 
 # What the tests need from Debian: name servers to test against.
-PACKAGES := ca-certificates nsd knot bind9 pdns-server pdns-backend-bind tinydns unbound knot-dnssecutils
+PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns unbound
+PACKAGES += nginx openssl systemd
 
 check: packages fmt clippy test features doc deny
 	@echo "check: everything passed"
