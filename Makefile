@@ -2,13 +2,14 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo
 
-# What the tests need from Debian: name servers to test against.
-PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns unbound
-PACKAGES += nginx openssl systemd
+# What the tests need from Debian: name servers and a web server to test against, what signs and checks
+# zones and units, and the kernel's counters of packets.
+PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns
+PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
 
-check: packages fmt clippy test features doc deny
+check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"
 
 # Installs what is missing and says so; fails if it can't.
@@ -24,6 +25,11 @@ clippy:
 test:
 	scripts/test
 
+# The threads of cache and coalescing in thousands of orders, under a model checker.
+models:
+	RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p alto-discovery-core --lib \
+		--target-dir target/models models::
+
 # Each feature builds and passes its tests alone, and `dns` pulls in no HTTP client.
 features:
 	scripts/features
@@ -34,16 +40,23 @@ doc:
 deny:
 	scripts/deny
 
-# The committed inputs again, then each fuzz target for SECONDS. Not part of `check` until long runs have
-# been clean: what a few seconds of random input find must not stop a change that did not cause it.
+# The committed inputs again, then each fuzz target for SECONDS.
 SECONDS := 10
 fuzz:
 	scripts/fuzz $(SECONDS)
+
+# Ten million strangers against the cache, in 64 MiB of memory. Needs control groups.
+sweep:
+	scripts/sweep
 
 # Ratios against named baselines, in one run.
 bench:
 	@scripts/packages dnsperf
 	cargo bench --workspace --locked
+
+# The largest maps over our own server: times and the most memory.
+scale:
+	cargo run --release --locked -p alto-cli --example scale
 
 demo:
 	cargo run --release --locked -p alto-cli -- demo

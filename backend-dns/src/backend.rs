@@ -15,7 +15,7 @@ use crate::resolvers::Resolvers;
 use crate::upstream::Upstream;
 use crate::walk::{Rules, Walk};
 
-/// The most time one call takes (spec 1.5); a caller may give it less.
+/// The most time one call takes; a caller may give it less.
 const CALL: Duration = Duration::from_secs(3);
 /// We end so long before the deadline, so that our own account arrives and not somebody's timer.
 const MARGIN: Duration = Duration::from_millis(5);
@@ -90,7 +90,7 @@ impl DnsBackend {
         }
     }
 
-    /// Spec 1.5: each name gets its share of the time left.
+    /// Each name gets its share of the time left.
     fn patience(&self, end: Instant, names: usize) -> Duration {
         let left = end.saturating_duration_since(Instant::now());
         self.timeout.min(left / u32::try_from(names).unwrap_or(u32::MAX).max(1))

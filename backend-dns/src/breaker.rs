@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::upstream::Standing;
 
-/// While a resolver cannot be reached, it is tried again so often (spec 1.5).
+/// While a resolver cannot be reached, it is tried again so often.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// So many questions in a row without any reply count as an outage. A single one may be due to a
 /// slow zone.
@@ -64,7 +64,7 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// Spec 1.5: refused opens at once, one probe each 500 ms, a reply closes.
+    /// Refused opens at once, one probe each 500 ms, a reply closes.
     #[test]
     fn refused_opens_and_a_reply_closes() {
         let mut breaker = Breaker::default();

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::config::DnsConfig;
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
+use crate::reply;
 use crate::resolvers::{Server, servers};
 use crate::walk::DnssecMode;
 
@@ -74,9 +75,13 @@ impl Patient<'_> {
             findings.push(self.reverse_tree(tree).await);
         }
         findings.extend(self.tcp().await);
-        findings.push(self.dnssec(&root));
+        let unchecked = self.refused_by_validation(&root).await;
+        findings.push(match &unchecked {
+            Some(_) => self.validation_fails(&root),
+            None => self.dnssec(&root),
+        });
         #[allow(clippy::disallowed_methods)] // it is what is examined
-        findings.push(clock(&root, SystemTime::now()));
+        findings.push(clock(unchecked.as_ref().unwrap_or(&root), SystemTime::now()));
         findings.extend(self.zones_under_test(policy).await);
         findings
     }
@@ -143,6 +148,27 @@ impl Patient<'_> {
                     .fix("let TCP through to the resolver (RFC 7766)")
             }
         })
+    }
+
+    /// The root zone as long as nobody checks it, where whoever checks it refuses it.
+    async fn refused_by_validation(&self, root: &Message) -> Option<Message> {
+        if root.metadata.response_code != ResponseCode::ServFail {
+            return None;
+        }
+        let unchecked = self.ask(".", RecordType::SOA, Wish::SignaturesUnchecked).await.ok()?;
+        (unchecked.metadata.response_code == ResponseCode::NoError).then_some(unchecked)
+    }
+
+    fn validation_fails(&self, root: &Message) -> Finding {
+        let told = reply::validation_error(root).map(|told| format!(": {told}"));
+        let reason = format!(
+            "validates, and finds the root zone itself not authentic{}, so that nothing resolves",
+            told.unwrap_or_default()
+        );
+        Finding::fault("dnssec", &self.server.address, reason).fix(
+            "set the clock, if that is wrong; otherwise give it the root's trust anchor \
+             (unbound-anchor, RFC 5011)",
+        )
     }
 
     fn dnssec(&self, root: &Message) -> Finding {

@@ -42,6 +42,8 @@ pub(crate) enum Wish {
     Unchecked,
     /// The signatures too (RFC 4035 §3.2.1).
     Signatures,
+    /// Both.
+    SignaturesUnchecked,
 }
 
 impl<'n> Question<'n> {
@@ -203,13 +205,15 @@ fn request(question: Question<'_>, edns: Edns, case: Case) -> DnsRequest {
     let mut options = DnsRequestOptions::default();
     options.use_edns = edns == Edns::Yes;
     options.edns_payload_len = UDP_PAYLOAD;
-    options.edns_set_dnssec_ok = question.wish == Wish::Signatures;
+    options.edns_set_dnssec_ok =
+        matches!(question.wish, Wish::Signatures | Wish::SignaturesUnchecked);
     options.recursion_desired = true;
     options.case_randomization = case == Case::Mixed;
     let query = Query::query(question.name.clone(), question.kind);
     let mut request = DnsRequest::from_query(query, options);
     request.metadata.authentic_data = true; // asks for the AD bit in the reply (RFC 6840 §5.7)
-    request.metadata.checking_disabled = question.wish == Wish::Unchecked;
+    request.metadata.checking_disabled =
+        matches!(question.wish, Wish::Unchecked | Wish::SignaturesUnchecked);
     request
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Denials hold at least and at most so long, whatever their zone says (spec 11).
+/// Denials hold at least and at most so long, whatever their zone says.
 const NEGATIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3_600));
 /// Failures are remembered so long at first, twice as long after each further one, and never longer
 /// than the second number (RFC 2308 §7.1, RFC 9520 §3.2).
@@ -44,7 +44,7 @@ fn seconds(ttl: u32) -> Duration {
 mod tests {
     use super::*;
 
-    /// Hardening T11: TTL 0, 2^31 - 1, 2^31, 2^32 - 1.
+    /// TTL 0, 2^31 - 1, 2^31, 2^32 - 1.
     #[test]
     fn whatever_the_network_says() {
         let lifetimes =

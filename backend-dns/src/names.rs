@@ -109,13 +109,11 @@ impl Names {
     ) -> Result<Way, Failure> {
         let shared = &*self.0;
         let mut known = shared.known();
-        if freshness == Freshness::Cached {
-            if let Some(fact) = known.remembered(name, &*shared.upstream, now) {
-                return Ok(Way::Known(fact));
-            }
-            if let Some(fact) = shared.covered(&mut known, name, now) {
-                return Ok(Way::Known(fact));
-            }
+        let remembered = known
+            .remembered(name, &*shared.upstream, freshness, now)
+            .or_else(|| shared.covered(&mut known, name, freshness, now));
+        if let Some(fact) = remembered {
+            return Ok(Way::Known(fact));
         }
         let under_way = known.flights.get(name).filter(|landing| landing.borrow().is_none());
         if let Some(landing) = under_way {
@@ -192,15 +190,21 @@ impl Shared {
     }
 
     /// RFC 8020 §2: what lies below a name that does not exist, does not exist.
-    fn covered(&self, known: &mut Known, name: &str, now: Instant) -> Option<Fact> {
+    fn covered(
+        &self,
+        known: &mut Known,
+        name: &str,
+        freshness: Freshness,
+        now: Instant,
+    ) -> Option<Fact> {
         if self.cut == NxdomainCut::Off {
             return None;
         }
         let ancestors = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
         ancestors.filter(|ancestor| !ancestor.is_empty()).find_map(|ancestor| {
             let entry = known.entries.get(ancestor)?;
-            let absent = entry.fact.content == Content::NoName && entry.fact.validity.holds(now);
-            absent.then(|| entry.fact.clone())
+            let absent = entry.fact.content == Content::NoName;
+            (absent && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
         })
     }
 
@@ -256,7 +260,13 @@ fn best(mut records: Vec<Naptr>) -> Vec<Naptr> {
 }
 
 impl Known {
-    fn remembered(&mut self, name: &str, upstream: &dyn Upstream, now: Instant) -> Option<Fact> {
+    fn remembered(
+        &mut self,
+        name: &str,
+        upstream: &dyn Upstream,
+        freshness: Freshness,
+        now: Instant,
+    ) -> Option<Fact> {
         let entry = self.entries.get(name)?;
         let void = match &entry.fact.content {
             Content::Failed(failure) if failure.is_transport() => {
@@ -264,7 +274,7 @@ impl Known {
             }
             _ => false,
         };
-        (!void && entry.fact.validity.holds(now)).then(|| entry.fact.clone())
+        (!void && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
     }
 
     fn remember(&mut self, name: &Arc<str>, fact: Fact, failures: u32, recoveries: u64) {
@@ -363,7 +373,7 @@ mod tests {
         names.ask(&name(), SECOND, Freshness::Cached).await
     }
 
-    /// Hardening T10: many callers, one question.
+    /// Many callers, one question.
     #[tokio::test(start_paused = true)]
     async fn one_question_at_a_time() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), SECOND / 2);
@@ -382,7 +392,7 @@ mod tests {
         assert!(names.0.known().flights.is_empty());
     }
 
-    /// Spec 1.5: who waits no longer gets "no reply", and the late reply is remembered.
+    /// Who waits no longer gets "no reply", and the late reply is remembered.
     #[tokio::test(start_paused = true)]
     async fn a_late_reply_is_remembered() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), SECOND * 3 / 2);
@@ -420,7 +430,7 @@ mod tests {
         assert_eq!(upstream.asked(), 2);
     }
 
-    /// Hardening T11: TTL 0 is raised, and what has expired is asked again.
+    /// TTL 0 is raised, and what has expired is asked again.
     #[tokio::test(start_paused = true)]
     async fn what_expired_is_asked_again() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 0)), Duration::ZERO);
@@ -453,7 +463,7 @@ mod tests {
         assert_eq!(ask(&names).await.0.validity.lifetime(), SECOND * 5, "the count starts anew");
     }
 
-    /// Spec 1.5: when the resolver is back, what was remembered of the outage is void.
+    /// When the resolver is back, what was remembered of the outage is void.
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_forgotten_when_it_is_over() {
         let upstream = Scripted::new(Err(Failure::Timeout), Duration::ZERO);
@@ -465,7 +475,7 @@ mod tests {
         assert_eq!(ask(&names).await.0.content, Content::NoName);
     }
 
-    /// Spec 1.5: during an outage nobody is asked, what is known is told, and what is remembered of
+    /// During an outage nobody is asked, what is known is told, and what is remembered of
     /// the outage keeps nobody from trying when it is time.
     #[tokio::test(start_paused = true)]
     async fn an_outage_costs_no_questions() {
@@ -517,7 +527,7 @@ mod tests {
         assert_eq!(upstream.asked(), 2, "a name that exists covers nothing");
     }
 
-    /// Spec 11: over a limit nothing is asked and nothing remembered; what is known is still told.
+    /// Over a limit nothing is asked and nothing remembered; what is known is still told.
     #[tokio::test(start_paused = true)]
     async fn limits_are_not_remembered() {
         let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), Duration::ZERO);

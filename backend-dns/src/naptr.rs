@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(strict("", uri, "other.example."), Some(Why::BothFields));
     }
 
-    /// Spec 2.6, vectors 24 to 26 and 28: the literal form and no other.
+    /// Vectors 24 to 26 and 28: the literal form and no other.
     #[test]
     fn only_the_literal_form() {
         for regexp in [
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(refused("!.*!https://a.example/x%21y!"), None);
     }
 
-    /// Spec 2.6: what the lenient reading adds, and nothing else.
+    /// What the lenient reading adds, and nothing else.
     #[test]
     fn lenient_reading_takes_enum_habits() {
         let lenient =
@@ -337,7 +337,7 @@ mod tests {
         assert!(scheme_fits("urn", held));
     }
 
-    /// Hardening T1 and T14: a server that may not be contacted is told apart from a broken record.
+    /// A server that may not be contacted is told apart from a broken record.
     #[test]
     fn policy_refusals_are_kept_apart() {
         for uri in [

@@ -15,7 +15,7 @@ use crate::{APPROACH, NAME};
 /// An answer to which a failed question might have had a better one is kept no longer than this.
 const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Servers; else, what failed; else, what was refused; else, surely none (spec 1.5).
+/// Servers; else, what failed; else, what was refused; else, surely none.
 pub(crate) fn outcome(mut walk: Walk<'_>) -> Result<Answer, Error> {
     let trace = Trace::new(std::mem::take(&mut walk.path.steps));
     match walk.path.ending.take() {
@@ -78,7 +78,8 @@ fn refused(path: &Path, trace: Trace) -> Error {
     Error::Rejected { backend: NAME, cause: Cause::new(code::POLICY, message), trace }
 }
 
-/// Forged data at each name, or at one that matters, is refused; any other failure passes.
+/// Forged data at each name, or at one that matters, is refused. Beside sound replies it may be of one
+/// zone alone, and pass with it; so may any other failure.
 fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error {
     let bogus = |unanswered: &&Unanswered| matches!(unanswered.failure, Failure::Bogus(_));
     let all_bogus = path.replies == 0 && path.failures.iter().all(|failure| bogus(&failure));
@@ -91,10 +92,7 @@ fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error
     if all_bogus || (mode == DnssecMode::Require && bogus(&decisive)) {
         return Error::Rejected { backend: NAME, cause: Cause::new(code::BOGUS, message), trace };
     }
-    let code = match decisive.failure {
-        Failure::Bogus(_) => code::UPSTREAM_FAILURE, // elsewhere there were sound replies
-        _ => decisive.failure.code(),
-    };
+    let code = decisive.failure.code();
     let retry_after = path.failures.iter().filter_map(|failure| failure.holds).min();
     Error::Unavailable { backend: NAME, retry_after, cause: Cause::new(code, message), trace }
 }

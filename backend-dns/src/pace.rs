@@ -10,7 +10,7 @@ use crate::fact::Failure;
 use crate::store::Store;
 
 /// At least so many questions may come at once after a quiet time; a fifth of a second's worth if
-/// that is more (spec 11).
+/// that is more.
 const BURST: u32 = 20;
 /// For what is known of zones, in octets: some ten thousand of them.
 const ZONES_MEMORY: usize = 2 << 20;
@@ -175,7 +175,7 @@ mod tests {
         (0..1_000).filter(|n| rates.take(&name(*n), now).is_ok()).count()
     }
 
-    /// Spec 11: one question a second to a zone, twenty at once after a quiet time.
+    /// One question a second to a zone, twenty at once after a quiet time.
     #[test]
     fn a_zone_gets_its_rate_and_its_burst() {
         let mut rates = Rates::new(1, 1_000_000);
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(passed(&mut rates, start + SECOND * 1_000, one_zone), 20);
     }
 
-    /// Spec 11: a hundred a second in all, whatever the zones.
+    /// A hundred a second in all, whatever the zones.
     #[test]
     fn all_zones_together_get_the_total() {
         let mut rates = Rates::new(1, 100);
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(passed(&mut rates, later, |n| format!("1.{n}.198.in-addr.arpa.")), 20);
     }
 
-    /// Spec 11: the zone is the owner of the SOA in the last denial.
+    /// The zone is the owner of the SOA in the last denial.
     #[test]
     fn denials_tell_the_zone() {
         let mut rates = Rates::new(1, 100);
@@ -244,7 +244,7 @@ mod tests {
         assert!(is_within("a.example.", "example.") && !is_within("aexample.", "example."));
     }
 
-    /// Spec 11: so many at a time, and a place is free again when its question ends.
+    /// So many at a time, and a place is free again when its question ends.
     #[test]
     fn places_are_given_back() {
         let pace = Pace::new(1_000, 1_000, 2);

@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(nets("2001:db8:1::/48"), ["2001:db8:1::/48", "2001:db8::/40", "2001:db8::/32"]);
     }
 
-    /// Spec 1.10: with `prefix` no host address leaves, and a prefix is asked for as ever.
+    /// With `prefix` no host address leaves, and a prefix is asked for as ever.
     #[test]
     fn prefix_granularity_starts_at_the_block() {
         let plan = |peer| plan(peer, Granularity::Prefix, Transition::Strict);
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(plan("2001:db8:1:2::9/128"), host("2001:db8:1:2::/64"));
     }
 
-    /// Spec 1.5: the prefix length is checked before the address class.
+    /// The prefix length is checked before the address class.
     #[test]
     fn faults_in_order() {
         let strict = Policy::default();
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(fault("198.51.100.3/32", strict), code::NOT_GLOBAL);
     }
 
-    /// Spec 1.8 rule 3, vectors 55 and 56.
+    /// Vectors 55 and 56.
     #[test]
     fn transition_addresses_fall_back_to_the_ipv4_inside() {
         let fallback = |peer| plan(peer, Granularity::Host, Transition::FallbackV4).fallback;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use alto_discovery_core::Dnssec;
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{NAPTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
@@ -14,9 +14,18 @@ use crate::upstream::{Holds, Reply};
 
 /// RFC 2317 §5.3 advises against chains; so many links are followed.
 const MAX_LINKS: usize = 8;
-/// Extended errors that tell of failed validation (RFC 8914 §4: 5 to 12; 25 is "signature expired
-/// before valid").
-const DNSSEC_ERRORS: [u16; 9] = [5, 6, 7, 8, 9, 10, 11, 12, 25];
+/// Extended errors that tell of failed validation (RFC 8914 §4; the last by registration).
+const DNSSEC_ERRORS: [(u16, &str); 9] = [
+    (5, "indeterminate"),
+    (6, "bogus"),
+    (7, "signature expired"),
+    (8, "signature not yet valid"),
+    (9, "DNSKEY missing"),
+    (10, "RRSIGs missing"),
+    (11, "no zone key bit set"),
+    (12, "NSEC missing"),
+    (25, "signature expired before valid"),
+];
 const EXTENDED_ERROR: u16 = 15;
 
 /// What the message says of the NAPTR records of `asked`. Whatever else it carries is ignored.
@@ -42,16 +51,25 @@ pub(crate) fn read(message: &Message, asked: &Name, believed: bool) -> Result<Re
     Ok(Reply { holds, ttl, zone: None, dnssec })
 }
 
-/// The validation error the message tells of, if any.
+/// The validation error the message tells of, if any. There may be other errors beside it.
 pub(crate) fn validation_error(message: &Message) -> Option<String> {
-    let option = message.edns.as_ref()?.option(EdnsCode::from(EXTENDED_ERROR))?;
-    let EdnsOption::Unknown(_, data) = option else { return None };
+    let options = &message.edns.as_ref()?.options().options;
+    options.iter().find_map(|(_, option)| match option {
+        EdnsOption::Unknown(EXTENDED_ERROR, data) => of_validation(data),
+        _ => None,
+    })
+}
+
+/// RFC 8914 §2: a code, and text for people.
+fn of_validation(data: &[u8]) -> Option<String> {
     let (code, text) = data.split_first_chunk::<2>()?;
     let code = u16::from_be_bytes(*code);
-    let text = text.escape_ascii();
-    DNSSEC_ERRORS
-        .contains(&code)
-        .then(|| format!("extended error {code} {text}").trim_end().to_owned())
+    let (_, words) = DNSSEC_ERRORS.iter().find(|(known, _)| *known == code)?;
+    let text = match text {
+        [] => String::new(),
+        text => format!(": {}", text.escape_ascii()),
+    };
+    Some(format!("{words} (extended error {code}){text}"))
 }
 
 /// RFC 4035 §3.2.3: AD is a validator's word. Without a validator nobody told; who offers no
@@ -220,7 +238,7 @@ mod tests {
     }
 
     proptest! {
-        /// Hardening section 3: mutated packets never bring us down, and whatever is believed to be
+        /// Mutated packets never bring us down, and whatever is believed to be
         /// a record is owned by the name asked for or by its alias.
         #[test]
         fn mutated_replies_are_read_or_refused(

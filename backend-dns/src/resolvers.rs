@@ -111,7 +111,7 @@ impl Resolvers {
         reply::read(&message, question.name, believed)
     }
 
-    /// Whether there is an answer as long as nobody checks it (spec 12).
+    /// Whether there is an answer as long as nobody checks it.
     async fn has_data(&self, server: &Server, question: Question<'_>, until: Instant) -> bool {
         let unchecked = question.wishing(Wish::Unchecked);
         let reply = self.exchange.ask(&server.way, unchecked, until).await;
@@ -265,4 +265,49 @@ fn system_resolvers() -> Result<Vec<ResolverAddress>, Error> {
     })?;
     let servers = system.name_servers().iter().map(|server| SocketAddr::new(server.ip, 53));
     Ok(servers.map(ResolverAddress::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alto_discovery_core::{BackendConfig as _, Dnssec};
+    use hickory_proto::op::OpCode;
+    use hickory_proto::rr::rdata::NAPTR;
+    use hickory_proto::rr::{RData, Record};
+
+    /// RFC 6840 §5.7: anybody on the way to a resolver elsewhere can set AD, and any of several
+    /// resolvers may have replied. Nothing is sent: the reply is made here.
+    #[tokio::test]
+    async fn ad_counts_only_from_resolvers_on_this_machine() {
+        for (resolvers, believed) in [
+            ("127.0.0.1", Dnssec::Secure),
+            ("[::1]:5300,127.0.0.53", Dnssec::Secure),
+            ("::ffff:127.0.0.1", Dnssec::Secure),
+            ("192.0.2.53", Dnssec::Unknown),
+            ("192.0.2.53,127.0.0.1", Dnssec::Unknown),
+            ("127.0.0.1,2001:db8::53", Dnssec::Unknown),
+            ("10.0.0.1", Dnssec::Unknown),
+        ] {
+            let mut config = DnsConfig::default();
+            config.set("dns.resolver", resolvers).unwrap();
+            let asked = Resolvers::new(&config).unwrap();
+            let name = Name::from_ascii("100.51.198.in-addr.arpa.").unwrap();
+            let question = Question::new(&name, RecordType::NAPTR);
+            for server in &asked.servers {
+                let reply = asked.read(server, question, authentic(&name), Instant::now()).await;
+                assert_eq!(reply.unwrap().dnssec, believed, "{resolvers}: {}", server.address);
+            }
+        }
+    }
+
+    fn authentic(name: &Name) -> Message {
+        let mut message = Message::response(7, OpCode::Query);
+        message.metadata.authentic_data = true;
+        message.metadata.recursion_available = true;
+        let text = |text: &str| text.as_bytes().into();
+        let regexp = text("!.*!https://a.example/ird!");
+        let naptr = NAPTR::new(100, 10, text("u"), text("ALTO:https"), regexp, Name::root());
+        message.answers.push(Record::from_rdata(name.clone(), 300, RData::NAPTR(naptr)));
+        message
+    }
 }

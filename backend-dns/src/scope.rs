@@ -51,7 +51,7 @@ mod tests {
         proven(peer.parse().unwrap(), granularity, cut, absent).net.to_string()
     }
 
-    /// Spec 1.10: a result at R24 for one host is not reused for another host.
+    /// A result at R24 for one host is not reused for another host.
     #[test]
     fn a_host_proves_itself_only() {
         let denials = ["198.51.100.3/32", "198.51.100.0/24"];

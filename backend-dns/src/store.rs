@@ -101,7 +101,7 @@ mod tests {
         Store::new(entries * Store::<u32>::overhead(&name(0)))
     }
 
-    /// Hardening T8: what is used survives a sweep of names used once.
+    /// What is used survives a sweep of names used once.
     #[test]
     fn a_sweep_passes_by_what_is_used() {
         let mut store = room_for(100);

@@ -24,7 +24,7 @@ use crate::plan::{Granularity, Plan, Rung, Transition};
 use crate::scope::NxdomainCut;
 use crate::service::{Service, Wanted};
 
-/// At most this many questions in one call, retries included (spec 1.5: 6 names of the procedure and
+/// At most this many questions in one call, retries included (6 names of the procedure and
 /// what non-terminal records add).
 pub const MAX_QUERIES: usize = 20;
 /// At most this many servers in an answer, the best ones.
@@ -268,7 +268,7 @@ impl<'r> Walk<'r> {
         }
     }
 
-    /// Only a sure "none" in the peer's own names leads to those of its fallback (spec 1.8 rule 3).
+    /// Only a sure "none" in the peer's own names leads to those of its fallback.
     fn leave_round(&mut self) {
         let next = self.rounds.get(self.path.round + 1);
         match next {
@@ -303,6 +303,10 @@ impl<'r> Walk<'r> {
         let (name, failure, holds) = (known.name.clone(), failure.clone(), known.holds);
         let finding = explain::failure(&failure);
         let ours = matches!(failure, Failure::Limit(_));
+        self.path.note_state(match failure {
+            Failure::Bogus(_) => Dnssec::Bogus,
+            _ => Dnssec::Unknown,
+        });
         self.path.failures.push(Unanswered { name, failure, holds });
         if self.rules.dnssec == DnssecMode::Require {
             self.path.ending = Some(Ending::Stopped);
@@ -350,7 +354,12 @@ impl Path {
     fn combine(&mut self, fact: &Fact) {
         self.replies += 1;
         self.validity = Some(self.validity.map_or(fact.validity, |all| all.and(fact.validity)));
-        self.dnssec = Some(self.dnssec.map_or(fact.dnssec, |all| all.and(fact.dnssec)));
+        self.note_state(fact.dnssec);
+    }
+
+    /// A failure counts as well: whoever breaks a longer name chooses the shorter one that answers.
+    fn note_state(&mut self, state: Dnssec) {
+        self.dnssec = Some(self.dnssec.map_or(state, |all| all.and(state)));
     }
 
     fn stop_asking(&mut self) {

@@ -126,7 +126,7 @@ fn all_silent(names: &[&'static str]) -> Arc<Zone> {
     zone
 }
 
-/// Spec 1.5, vector 37: silent names share the call's 3 s evenly and it ends in time.
+/// Vector 37: silent names share the call's 3 s evenly and it ends in time.
 #[tokio::test(start_paused = true)]
 async fn silent_names_share_the_time() {
     let zone = all_silent(&ALL4);
@@ -173,7 +173,7 @@ async fn one_retry_if_time_remains() {
     assert_eq!(answer.trace.steps().len(), 2);
 }
 
-/// Spec 1.5: a reply that comes too late for its caller is there for the retry and for the next.
+/// A reply that comes too late for its caller is there for the retry and for the next.
 #[tokio::test(start_paused = true)]
 async fn a_late_reply_serves_the_retry() {
     let zone = Zone::of([(R32, Does::ReplyAfter(900 * MS, names_a()))]);
@@ -258,7 +258,7 @@ async fn answers_grow_old_with_their_facts() {
     assert_eq!(zone.asked(), [R32, R24, R32, R24]);
 }
 
-/// Spec 11: over the limit is "unavailable" at once and not remembered.
+/// Over the limit is "unavailable" at once and not remembered.
 #[tokio::test(start_paused = true)]
 async fn over_the_limit_is_unavailable_at_once() {
     let zone = Zone::of([]);
@@ -277,7 +277,7 @@ async fn over_the_limit_is_unavailable_at_once() {
     assert_eq!(error.code(), code::NONE);
 }
 
-/// Hardening T25: no question for a peer that nobody outside its network speaks for.
+/// No question for a peer that nobody outside its network speaks for.
 #[tokio::test(start_paused = true)]
 async fn special_addresses_cost_no_question() {
     let zone = Zone::of([]);

@@ -1,4 +1,4 @@
-//! Made-up peers by the hundred thousand: what others get of them (spec 11).
+//! Made-up peers by the hundred thousand: what others get of them.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -42,6 +42,11 @@ pub(crate) enum Command {
     },
     /// Show it working on this machine: an embedded name server, five networks, 10,000 peers.
     Demo(DemoOptions),
+    /// Measure what guidance is worth, on this machine alone.
+    Evaluate {
+        #[command(subcommand)]
+        what: Evaluation,
+    },
     /// Serve ALTO (RFC 7285) from CSV files, which may change meanwhile, until interrupted.
     Serve(crate::serve::ServeOptions),
     /// Print the completions for a shell.
@@ -54,6 +59,12 @@ pub(crate) enum Command {
         /// The command whose page is wanted; none for the page of `alto` itself.
         command: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evaluation {
+    /// How many good peers a tracker returns: at random, ranked by the peer, chosen by the tracker.
+    Swarm(crate::evaluate::SwarmOptions),
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 all found, 1 some surely none, 2 usage or invalid input, \

@@ -1,15 +1,18 @@
 //! The command `alto`.
 #![forbid(unsafe_code)]
 
+mod alto_servers;
 mod args;
 mod check;
 mod demo;
 mod discover;
 mod doctor;
+mod evaluate;
 mod explain;
 mod findings;
 mod input;
 mod map;
+mod name_server;
 mod paperwork;
 mod rank;
 mod report;
@@ -21,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, Evaluation};
 use report::Status;
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(options) => demo::run(&options),
+        Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
         Command::Serve(options) => serve::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
         Command::Man { command } => paperwork::man(command.as_deref()),
@@ -64,6 +68,8 @@ enum Failure {
     Output(std::io::Error),
     /// A flag's value makes no sense.
     Usage(String),
+    /// What a demonstration needs could not be set up.
+    Stage(String),
 }
 
 impl std::fmt::Display for Failure {
@@ -73,6 +79,7 @@ impl std::fmt::Display for Failure {
             Self::Input(fault) => write!(f, "reading input: {fault}"),
             Self::Output(fault) => write!(f, "writing output: {fault}"),
             Self::Usage(fault) => f.write_str(fault),
+            Self::Stage(fault) => write!(f, "setting up: {fault}"),
         }
     }
 }

@@ -361,7 +361,7 @@ mod tests {
         Report { peer: "203.0.113.5".into(), result: result.map(Arc::new), at }
     }
 
-    /// Spec 12; the line is the example of the discover command's documentation.
+    /// The line is the example of the discover command's documentation.
     #[test]
     fn a_found_server_in_json() {
         let now = Instant::now();
@@ -391,7 +391,7 @@ mod tests {
         }
     }
 
-    /// Spec 12: outcome, code and exit status of each ending.
+    /// Outcome, code and exit status of each ending.
     #[test]
     fn endings() {
         let now = Instant::now();

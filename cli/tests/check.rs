@@ -8,8 +8,9 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 
-use alto_testkit::dnssec::trust_anchor;
-use alto_testkit::{NameServer as _, Zone, ZoneFile, knot, nsd, unbound};
+use alto_testkit::signer::{self, Key};
+use alto_testkit::unbound::{Reasons, Validation};
+use alto_testkit::{Daemon, NameServer as _, Zone, ZoneFile, nsd, unbound};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -262,25 +263,26 @@ fn unavailable() {
 /// RFC 8686 §6.1: a zone that is not signed, one that is, and one whose key is not that of the anchor.
 #[test]
 fn dnssec() {
-    let mut zone = ZoneFile::from(&Zone::new([]));
-    zone.text.push_str(GOOD);
-    zone.text.push('\n');
-    let zone = [zone];
-    let unsigned = nsd::launch(&zone);
-    let signed = knot::launch_signing(&zone);
-    let other = knot::launch_signing(&zone);
-    let anchor = trust_anchor(signed.address());
-    let asked =
-        |resolver: SocketAddr| findings(&check(resolver, &["--no-fetch", "--prefix", PREFIX]));
-    let plain = unbound::launch(unsigned.address());
-    let insecure = asked(plain.address());
+    let zone = Zone::parse([GOOD]).unwrap();
+    let [ours, other] = [Key::new(1), Key::new(2)];
+    let signed_by = |key: &Key| nsd::launch(&[signer::signed_root(&zone, &[], key)]);
+    let behind_validator = |authority: &Daemon| {
+        let validation =
+            Validation { anchor: ours.ds("."), zones: Vec::new(), reasons: Reasons::Told };
+        unbound::launch_validating(authority.address(), &validation)
+    };
+    let asked = |resolver: &Daemon| {
+        findings(&check(resolver.address(), &["--no-fetch", "--prefix", PREFIX]))
+    };
+    let unsigned = nsd::launch(&[ZoneFile::from(&zone)]);
+    let insecure = asked(&unbound::launch(unsigned.address()));
     assert_eq!(codes(&insecure), BTreeSet::from(["dnssec"]), "{insecure:#?}");
     assert_eq!(insecure[0]["severity"], "note");
-    let right = unbound::launch_validating(signed.address(), &anchor);
-    let secure = asked(right.address());
+    let signed = signed_by(&ours);
+    let secure = asked(&behind_validator(&signed));
     assert!(secure.is_empty(), "{secure:#?}");
-    let wrong = unbound::launch_validating(other.address(), &anchor);
-    let bogus = asked(wrong.address());
+    let forged = signed_by(&other);
+    let bogus = asked(&behind_validator(&forged));
     assert_eq!(codes(&bogus), BTreeSet::from(["dnssec"]), "{bogus:#?}");
     assert_eq!(bogus[0]["severity"], "fault");
 }

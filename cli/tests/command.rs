@@ -97,7 +97,7 @@ fn a_list_on_standard_input() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Spec 12: each ending alone has its status.
+/// Each ending alone has its status.
 #[test]
 fn exit_statuses() {
     let server = server();

@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::process::{Command, Output};
 
 use alto_testkit::scripted::Scripted;
-use alto_testkit::wire::{flag, rcode};
-use alto_testkit::{NameServer as _, Zone, ZoneFile, nsd, unbound};
+use alto_testkit::signer::{self, Denial, Key, Signature, covers};
+use alto_testkit::unbound::{Reasons, Validation};
+use alto_testkit::wire::{flag, kind, rcode};
+use alto_testkit::{NameServer as _, Record, Zone, ZoneFile, nsd, unbound};
 use serde_json::Value;
 
 fn doctor(resolver: SocketAddr, arguments: &[&str]) -> Output {
@@ -54,6 +56,36 @@ fn a_zone_that_the_resolver_keeps_for_itself() {
     assert_eq!(severity(&found, "zone", "127.in-addr.arpa."), "fault");
     assert_eq!(opened.status.code(), Some(1));
     assert!(findings(&doctor(address, &[])).iter().all(|finding| finding["code"] != "zone"));
+}
+
+/// A resolver that validates: what it says counts. If its trust anchor is not the root's, or the
+/// root's signatures are not valid now, nothing resolves, and that is said, not that it does not
+/// validate; the clock is looked at all the same.
+#[test]
+fn validation_that_works_and_that_fails() {
+    let (good, other) = (Key::new(0), Key::new(1));
+    let sound = signer::sign(".", root().records(), &good, Denial::Nsec);
+    let soa: Vec<Record> = sound.iter().filter(|record| record.is(kind::SOA)).cloned().collect();
+    let mut says = Signature::over(&soa, ".", &good);
+    says.expiration = says.inception + 1;
+    let not_of_soa = |record: &&Record| covers(record) != Some(kind::SOA);
+    let rest = sound.iter().filter(not_of_soa).cloned();
+    let expired: Vec<Record> = rest.chain([says.by(&good, &soa)]).collect();
+    for (zone, anchor, dnssec, clock) in [
+        (&sound, &good, "fine", "fine"),
+        (&sound, &other, "fault", "fine"),
+        (&expired, &good, "fault", "fault"),
+    ] {
+        let authority = nsd::launch(&[ZoneFile::new(".", zone)]);
+        let validation =
+            Validation { anchor: anchor.ds("."), zones: vec![], reasons: Reasons::Kept };
+        let resolver = unbound::launch_validating(authority.address(), &validation);
+        let output = doctor(resolver.address(), &[]);
+        let found = findings(&output);
+        let address = resolver.address().to_string();
+        assert_eq!(severity(&found, "dnssec", &address), dnssec, "{found:#?}");
+        assert_eq!(severity(&found, "clock", "system clock"), clock, "{found:#?}");
+    }
 }
 
 /// What a name server without recursion cannot do is said, and is no fault.

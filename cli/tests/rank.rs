@@ -74,7 +74,7 @@ fn stderr(output: &Output) -> Vec<String> {
     std::str::from_utf8(&output.stderr).unwrap().lines().map(String::from).collect()
 }
 
-/// Spec 12: ranks 1, 1, 3; duplicates kept; what has no cost last, in input order; both families in
+/// Ranks 1, 1, 3; duplicates kept; what has no cost last, in input order; both families in
 /// one list; the directory as it was given.
 #[test]
 fn ranks() {

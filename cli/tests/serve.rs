@@ -2,111 +2,13 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod common;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use common::{Files, NETWORK, Serving, alto};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const NETWORK: &str = "prefix,pid\n0.0.0.0/0,far\n::/0,far\n203.0.113.0/24,near\n";
-const COSTS: &str = "src,dst,cost\nnear,near,1\nnear,far,20\nfar,far,1\nfar,near,20\n";
-
-fn alto(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alto"));
-    command.args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Files to serve: maps, a certificate for 127.0.0.1 with its key, and the authority's.
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Self {
-        let files = Self(TempDir::new().unwrap());
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let ca_key = KeyPair::generate().unwrap();
-        let ca = params.self_signed(&ca_key).unwrap().pem();
-        let key = KeyPair::generate().unwrap();
-        let own = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
-        let cert = own.signed_by(&key, &Issuer::new(params, ca_key)).unwrap().pem();
-        let key = key.serialize_pem();
-        for (name, content) in [
-            ("net.csv", NETWORK),
-            ("costs.csv", COSTS),
-            ("ca.pem", &ca),
-            ("cert.pem", &cert),
-            ("key.pem", &key),
-        ] {
-            fs::write(files.path(name), content).unwrap();
-        }
-        files
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).into_os_string().into_string().unwrap()
-    }
-
-    /// The command on these files, with further arguments.
-    fn serve(&self, more: &[&str]) -> Command {
-        let (network, costs) = (self.name("net.csv"), self.name("costs.csv"));
-        let delay = format!("delay-ow={costs}");
-        let own = ["serve", "--listen", "127.0.0.1:0", "--network-map", &network];
-        alto(&[&own[..], &["--cost-map", &costs, &delay], more].concat())
-    }
-
-    fn output(&self, more: &[&str]) -> Output {
-        self.serve(more).output().unwrap()
-    }
-}
-
-/// A running server; killed when dropped unless it has ended.
-struct Serving {
-    child: Child,
-    uri: String,
-}
-
-impl Serving {
-    /// Waits for the line that tells where it listens.
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let uri = line.strip_prefix("listening ").map(|uri| uri.trim_end().to_owned());
-        let Some(uri) = uri else {
-            child.kill().unwrap();
-            panic!("{line:?} instead of where it listens");
-        };
-        Self { child, uri }
-    }
-
-    /// Sends a signal; how it ended, and what it said.
-    fn end(mut self, signal: &str) -> (ExitStatus, String) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("/bin/sh").args(["-c", "kill -$0 $1", signal, &id]).status();
-        assert!(sent.unwrap().success());
-        let status = self.child.wait().unwrap();
-        let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        (status, said)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn ask(ca: &Path, arguments: &[&str]) -> Vec<Value> {
     let own = ["--ca", ca.to_str().unwrap(), "--allow-private", "--json"];

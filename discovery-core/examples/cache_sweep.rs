@@ -1,13 +1,17 @@
-//! A sweep of millions of IPv6 addresses against a cache that honest networks use (hardening T8),
-//! and the time of a hit.
+//! A sweep of millions of IPv6 addresses of one /32 against a cache that honest networks use, and the
+//! time of a hit.
 //!
 //! `cargo run --release -p alto-discovery-core --example cache_sweep [-- STRANGERS [MIB]]`, by
 //! default ten million strangers and a cache of 32 MiB. Prints the hit rate of 10,000 honest /24s
 //! without and with the sweep (each honest announce comes with 100 strangers), the resident size,
 //! and what a hit costs.
+//!
+//! Ends with 0 if the bounds below were kept, 1 if not, 2 if it can't read its arguments. `make sweep`
+//! runs it in 64 MiB of memory, and shows that it fails where it should.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::process::ExitCode;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -22,23 +26,78 @@ use tokio::time::Instant;
 const HONEST: u64 = 10_000;
 const STRANGERS_PER_HONEST: u64 = 100;
 
+/// The most that the honest may lose, in points of their hit rate.
+const MOST_LOST: f64 = 1.0;
+/// Without strangers they hit so often, in per cent: who hits never has nothing to lose.
+const LEAST_ALONE: f64 = 99.0;
+/// The most memory, in KiB.
+const MOST_RESIDENT: u64 = 64 << 10;
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    let mut arguments = std::env::args().skip(1).map_while(|text| text.parse::<u64>().ok());
-    let strangers = arguments.next().unwrap_or(10_000_000);
-    let bytes = arguments.next().unwrap_or(32) << 20;
+async fn main() -> ExitCode {
+    let numbers: Result<Vec<u64>, _> = std::env::args().skip(1).map(|text| text.parse()).collect();
+    let (strangers, mib) = match numbers.as_deref() {
+        Ok([]) => (10_000_000, 32),
+        Ok([strangers]) => (*strangers, 32),
+        Ok([strangers, mib]) => (*strangers, *mib),
+        _ => {
+            eprintln!("usage: cache_sweep [STRANGERS [MIB]]");
+            return ExitCode::from(2);
+        }
+    };
+    let sweep = match sweep(strangers, mib << 20).await {
+        Ok(sweep) => sweep,
+        Err(error) => {
+            eprintln!("the backend failed: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let broken = sweep.broken();
+    for bound in &broken {
+        println!("BROKEN: {bound}");
+    }
+    if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What came of it.
+struct Sweep {
+    /// The honest networks' hit rates, in per cent.
+    alone: f64,
+    during: f64,
+    /// The most memory that was resident, in KiB; unknown where there is no /proc.
+    resident: Option<u64>,
+}
+
+async fn sweep(strangers: u64, bytes: u64) -> Result<Sweep, Error> {
     let mut swarm = Swarm::new(bytes);
     for _ in 0..HONEST * 10 {
         swarm.honest().await?;
     }
-    println!("resident when warm: {}", resident());
     let announces = strangers / STRANGERS_PER_HONEST;
     let alone = swarm.hit_rate(announces, 0).await?;
     let during = swarm.hit_rate(announces, STRANGERS_PER_HONEST).await?;
+    let resident = resident();
     println!("honest hit rate: {alone:.3} % alone, {during:.3} % during {strangers} strangers");
-    println!("resident: {}; {:?}", resident(), swarm.cache.stats());
+    let kib = resident.map_or("unknown".into(), |kib| format!("{kib} KiB at most"));
+    println!("resident: {kib}; {:?}", swarm.cache.stats());
     swarm.time_hits();
-    Ok(())
+    Ok(Sweep { alone, during, resident })
+}
+
+impl Sweep {
+    /// The bounds that were not kept.
+    fn broken(&self) -> Vec<String> {
+        let lost = self.alone - self.during;
+        let bounds = [
+            (self.alone >= LEAST_ALONE, format!("alone they hit in less than {LEAST_ALONE} %")),
+            (lost < MOST_LOST, format!("they lost {lost:.3} points, not less than {MOST_LOST}")),
+            (
+                self.resident.is_none_or(|kib| kib <= MOST_RESIDENT),
+                format!("more than {MOST_RESIDENT} KiB were resident"),
+            ),
+        ];
+        bounds.into_iter().filter(|(kept, _)| !kept).map(|(_, bound)| bound).collect()
+    }
 }
 
 struct Swarm {
@@ -135,10 +194,11 @@ fn honest_peer(number: u64) -> Peer<'static> {
     Peer::new(Ipv4Addr::from_bits(0x0b00_0007 + network).into())
 }
 
-fn resident() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or("unknown".into(), |peak| format!("{} at most", peak.trim()))
+/// The most memory that was resident, in KiB.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// Every IPv4 /24 and every IPv6 host has a server.

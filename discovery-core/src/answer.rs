@@ -24,7 +24,8 @@ pub struct Answer {
     /// Some question failed for a while: a later try may give a more specific answer (RFC 8686
     /// §3.5).
     pub incomplete: bool,
-    /// Whether the data was authenticated.
+    /// Whether it was authenticated: the state of the weakest fact behind it, questions that failed
+    /// included.
     pub dnssec: Dnssec,
     /// What was asked.
     pub trace: Trace,

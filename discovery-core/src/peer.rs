@@ -212,7 +212,7 @@ mod tests {
         text.parse::<Peer<'static>>().unwrap().net().to_string()
     }
 
-    /// Spec 1.8 rules 1 and 2, vectors 48, 49, 54, 62.
+    /// Vectors 48, 49, 54, 62.
     #[test]
     fn folds_what_carries_ipv4_and_drops_host_bits() {
         assert_eq!(net_of("::ffff:198.51.100.3"), "198.51.100.3/32");

@@ -149,7 +149,7 @@ mod tests {
         policy.check_peer(text.parse().unwrap()).is_ok()
     }
 
-    /// Spec 1.8 rules 4 and 5, vectors 50 to 53.
+    /// Vectors 50 to 53.
     #[test]
     fn special_purpose_peers_are_not_asked_for() {
         let open = Policy::default();
@@ -203,7 +203,7 @@ mod tests {
         parse_uri(text).is_ok_and(|uri| policy.check_uri(&uri).is_ok())
     }
 
-    /// hardening.md T1, T14: the parsed host counts, not its spelling.
+    /// The parsed host counts, not its spelling.
     #[test]
     fn denied_servers_in_many_spellings() {
         let denied = [
@@ -257,7 +257,7 @@ mod tests {
         );
     }
 
-    /// Spec 11: 443 and 1024 and above; http by permission only.
+    /// 443 and 1024 and above; http by permission only.
     #[test]
     fn ports_and_schemes() {
         let strict = Policy::default();

@@ -154,7 +154,7 @@ mod tests {
         default: Duration::from_secs(2),
         floor: Duration::from_millis(50),
         ceiling: Duration::from_secs(30),
-        source: "spec 1.5",
+        source: "RFC 8686",
     };
 
     #[test]

@@ -231,8 +231,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Eight numbers, named bit by bit; whole names and those of two halves are asked for.
-    const TOY: Shape = Shape { width: 3, step: 1, asked: &[1, 3], wildcards: Some(1) };
+    /// A few numbers: named bit by bit, with wildcards, or without and by two bits a label, as IPv4
+    /// is by eight.
+    const TOYS: [Shape; 3] = [
+        Shape { width: 3, step: 1, asked: &[1, 3], wildcards: Some(1) },
+        Shape { width: 3, step: 1, asked: &[2, 3], wildcards: Some(0) },
+        Shape { width: 4, step: 2, asked: &[2, 4], wildcards: None },
+    ];
 
     /// What a walk finds for a number, by the rules of RFC 4592 and RFC 8686 as they are told.
     fn walk(shape: &Shape, labels: &[Label], number: u128) -> Colour {
@@ -267,19 +272,21 @@ mod tests {
 
     /// Whether any way of putting records of this weight at the toy's names serves `wanted`.
     fn is_possible(
-        wanted: &[Colour; 8],
+        toy: &Shape,
+        wanted: &[Colour],
         weights: &[u32],
         left: u32,
         labels: &mut Vec<Label>,
     ) -> bool {
-        if (0..8).all(|number| walk(&TOY, labels, number) == wanted[number as usize]) {
+        if (0..).zip(wanted).all(|(number, wanted)| walk(toy, labels, number) == *wanted) {
             return true;
         }
-        let all = (0..=TOY.width).flat_map(|length| Block::ALL.parts(length));
+        let lengths = (0..=toy.width).step_by(toy.step.into());
+        let all = lengths.flat_map(|length| Block::ALL.parts(length));
         let places: Vec<(Block, bool)> =
             all.flat_map(|at| [(at, false), (at, true)])
                 .filter(|(at, wildcard)| {
-                    if *wildcard { TOY.takes_wildcards(at.length) } else { TOY.asks(at.length) }
+                    if *wildcard { toy.takes_wildcards(at.length) } else { toy.asks(at.length) }
                 })
                 .collect();
         let last = labels.last().map(|label| (label.at.length, label.at.bits, label.wildcard));
@@ -290,7 +297,8 @@ mod tests {
             for colour in 1..weights.len() {
                 if weights[colour] <= left {
                     labels.push(Label { at, wildcard, colour });
-                    let possible = is_possible(wanted, weights, left - weights[colour], labels);
+                    let possible =
+                        is_possible(toy, wanted, weights, left - weights[colour], labels);
                     labels.pop();
                     if possible {
                         return true;
@@ -315,19 +323,25 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// In a space small enough for it: no smaller set of records does, whichever is tried.
+        /// In spaces small enough for it: no smaller set of records does, whichever is tried.
         #[test]
-        fn nothing_smaller_does(blocks in blocks(3, 2), second in 1..3_u32) {
+        fn nothing_smaller_does(
+            blocks in blocks(4, 2),
+            toy in proptest::sample::select(&TOYS[..]),
+            second in 1..3_u32,
+        ) {
             let weights = [0, 1, second];
-            let labels = fewest(&TOY, &Tree::build(&TOY, &blocks), &weights, 1_000).unwrap();
-            let mut wanted = [NOTHING; 8];
-            for (bits, wanted) in (0..).zip(&mut wanted) {
-                *wanted = colour_of(&blocks, Block { bits, length: 3 });
-                prop_assert_eq!(walk(&TOY, &labels, bits), *wanted, "{:?}", labels);
+            let blocks: Vec<_> = blocks.into_iter().filter(|(at, _)| at.length <= toy.width).collect();
+            let labels = fewest(&toy, &Tree::build(&toy, &blocks), &weights, 1_000).unwrap();
+            let numbers = (0..1 << toy.width).map(|bits| Block { bits, length: toy.width });
+            let wanted: Vec<Colour> = numbers.map(|number| colour_of(&blocks, number)).collect();
+            for (number, wanted) in (0..).zip(&wanted) {
+                prop_assert_eq!(walk(&toy, &labels, number), *wanted, "{:?}", labels);
             }
             let weight = weight(&labels, &weights);
             let feasible = (1..=5).contains(&weight); // all combinations of four places are
-            let smaller = feasible && is_possible(&wanted, &weights, weight - 1, &mut Vec::new());
+            let smaller =
+                feasible && is_possible(&toy, &wanted, &weights, weight - 1, &mut Vec::new());
             prop_assert!(!smaller, "{labels:?}");
         }
 

@@ -27,6 +27,7 @@ mod publication;
 mod record;
 mod shape;
 mod tree;
+mod writer;
 
 pub use fault::Fault;
 pub use format::Format;

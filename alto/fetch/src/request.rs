@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
 };
 use reqwest::{Client, Method, RequestBuilder};
 use tokio::time::Instant;
@@ -25,6 +26,9 @@ pub struct Request<'a> {
     pub post: Option<Post>,
     /// The version that the caller holds: ask for a change only (GET only).
     pub unless: Option<Validators>,
+    /// Have caches on the way ask the server (`Cache-Control: no-cache`, RFC 9111 §5.2.1.4): for
+    /// when what they keep is out of step with what they passed on.
+    pub anew: bool,
     /// When the caller stops waiting, if earlier than the limits say.
     pub deadline: Option<Instant>,
     /// Where the search that this request belongs to has been; `None` if it starts here.
@@ -43,7 +47,8 @@ pub struct Post {
 impl<'a> Request<'a> {
     /// A GET.
     pub fn get(uri: Url, kind: BodyKind, accept: &'a [&'a str]) -> Self {
-        Self { uri, kind, accept, post: None, unless: None, deadline: None, hops: None }
+        let (post, unless, deadline, hops) = (None, None, None, None);
+        Self { uri, kind, accept, post, unless, anew: false, deadline, hops }
     }
 
     /// A POST of `body`.
@@ -76,6 +81,9 @@ impl<'a> Request<'a> {
             .request(leg.method.clone(), leg.uri.clone())
             .header(ACCEPT, self.accept.join(", "))
             .header(ACCEPT_ENCODING, "gzip");
+        if self.anew {
+            builder = builder.header(CACHE_CONTROL, "no-cache");
+        }
         if let Some(held) = self.held(leg) {
             builder = with(builder, IF_NONE_MATCH, held.etag.as_deref());
             builder = with(builder, IF_MODIFIED_SINCE, held.last_modified.as_deref());

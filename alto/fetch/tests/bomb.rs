@@ -1,4 +1,4 @@
-//! hardening.md T4: a gzip bomb is read within 16 MiB. A program of its own, with one test, so that
+//! A gzip bomb is read within 16 MiB. A program of its own, with one test, so that
 //! the peak that the kernel counts is this test's.
 #![cfg(target_os = "linux")]
 

@@ -19,6 +19,7 @@ use crate::load::Loader;
 use crate::plan::Link;
 use crate::resource::Reader;
 use crate::server_table::{ServerTable, as_advertised};
+use crate::shelf::Glance;
 use crate::store::Store;
 use crate::summary::{self, Summary};
 
@@ -47,7 +48,7 @@ pub struct Judgement {
     pub candidates: Vec<Judged>,
     /// What was forgiven, or is worth knowing.
     pub warnings: Vec<Warning>,
-    /// The servers before it that could not be used.
+    /// Those of the servers asked that could not be used.
     pub failed: Vec<Error>,
 }
 
@@ -83,8 +84,9 @@ impl Guidance {
         Ok(Self { store: Arc::new(Store::new(loader)) })
     }
 
-    /// What the first of `servers` that can be used says of `candidates` (RFC 8686 §4.3, §4.4).
-    /// Those that failed a short time ago are not asked again. To wait no longer than some time,
+    /// What the first of `servers` that can be used says of `candidates` (RFC 8686 §4.3, §4.4); one
+    /// that has no cost for any of them only if no other has. Those that failed a short time ago
+    /// are not asked again. To wait no longer than some time,
     /// drop the call: what is under way goes on for others.
     ///
     /// # Errors
@@ -95,14 +97,20 @@ impl Guidance {
         consumer: Consumer,
         candidates: &[IpAddr],
     ) -> Result<Judgement, Exhausted> {
-        let mut failed = Vec::new();
+        let (mut failed, mut silent) = (Vec::new(), None);
         for server in servers {
             match self.ask(server, consumer, candidates).await {
-                Ok(judgement) => return Ok(Judgement { failed, ..judgement }),
+                Ok(judgement) if judgement.has_costs() || candidates.is_empty() => {
+                    return Ok(Judgement { failed, ..judgement });
+                }
+                Ok(judgement) => silent = silent.or(Some(judgement)),
                 Err(error) => failed.push(error),
             }
         }
-        Err(Exhausted { failed })
+        match silent {
+            Some(judgement) => Ok(Judgement { failed, ..judgement }),
+            None => Err(Exhausted { failed }),
+        }
     }
 
     /// The table of a server, fetched if need be.
@@ -113,9 +121,16 @@ impl Guidance {
         self.store.get(server).await
     }
 
-    /// The table of a server if it is known and fresh: no I/O, no waiting.
+    /// The table of a server if it is known and fresh, or out of date by an hour at most while the
+    /// server cannot be reached (a warning `stale` marks it): no I/O, no waiting.
     pub fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
         self.store.known(server, now)
+    }
+
+    /// What is at hand of a server, and whether to [`prepare`](Self::prepare) it
+    /// ([`State::Due`](crate::State::Due)): no I/O, no waiting, no allocation.
+    pub fn glance(&self, server: &Url, now: Instant) -> Glance {
+        self.store.glance(server, now)
     }
 
     /// Starts to fetch the table of a server if it is missing or in the last fifth of its life;
@@ -149,9 +164,13 @@ impl Guidance {
         let table = self.store.get(server).await?;
         let mut judgement = by_maps(&table, consumer, candidates);
         if let Some(link) = self.endpoint_costs_due(&table, consumer) {
+            if let Some(error) = self.store.failing(server) {
+                return Err(error);
+            }
             let costs = self.endpoint_costs(link, consumer, candidates, &mut judgement.warnings);
-            let costs = costs.await.inspect_err(|error| self.store.failed(server, error))?;
-            for (judged, cost) in judgement.candidates.iter_mut().zip(costs) {
+            let costs = costs.await;
+            self.store.note(server, &costs);
+            for (judged, cost) in judgement.candidates.iter_mut().zip(costs?) {
                 judged.cost = cost;
             }
         }
@@ -194,6 +213,12 @@ impl Guidance {
             answers.iter().find_map(of)
         };
         Ok(candidates.iter().map(cost).collect())
+    }
+}
+
+impl Judgement {
+    fn has_costs(&self) -> bool {
+        self.candidates.iter().any(|judged| judged.cost.is_some())
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use alto_discovery_core::{UriFault, code};
 use alto_fetch::StatusReply;
-use alto_messages::{self as messages, CostType, ErrorBody, MediaType, ReadOptions, VersionTag};
+use alto_messages::{
+    self as messages, CostType, ErrorBody, MediaType, ReadOptions, ResourceId, VersionTag,
+};
 use alto_selection::{CostFault, PrefixFault};
 use url::Url;
 
@@ -32,6 +34,8 @@ pub enum Fault {
     Link(UriFault),
     /// A directory got by https links to a resource without TLS.
     Downgrade(Box<str>),
+    /// The root directory names a network map to go by that no directory has.
+    NoNetworkMap(ResourceId),
     /// The server does not offer the metric, neither in a map nor by endpoint costs.
     NoMetric {
         /// What was wanted.
@@ -86,6 +90,7 @@ impl Error {
             Fault::ErrorBody(_) => "error-body",
             Fault::Link(_) => "bad-uri",
             Fault::Downgrade(_) => "link-downgrade",
+            Fault::NoNetworkMap(_) => messages::code::NO_NETWORK_MAP,
             Fault::NoMetric { .. } => "no-metric",
             Fault::OtherCosts { .. } => "other-cost-type",
             Fault::Versions { .. } => "version-mismatch",
@@ -106,6 +111,12 @@ impl Error {
             Fault::BrokenOff => false,
             _ => true,
         }
+    }
+
+    /// Whether it lies with the way to the server, or with the server's health: a connection, time,
+    /// a body that broke off, a status that asks to come again.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(&*self.fault, Fault::Fetch(fault) if !fault.is_refusal())
     }
 
     /// When asking again may help, if the server said so.
@@ -145,6 +156,9 @@ impl fmt::Display for Fault {
             Self::ErrorBody(body) => write!(f, "an error body: {body}"),
             Self::Link(fault) => write!(f, "a link in the directory: {fault}"),
             Self::Downgrade(uri) => write!(f, "a link from https to {uri}"),
+            Self::NoNetworkMap(id) => {
+                write!(f, "its default-alto-network-map is {id}, and there is no such network map")
+            }
             Self::NoMetric { wanted, offered } => {
                 let offered: Vec<String> = offered.iter().map(cost_type_text).collect();
                 write!(f, "the metric {wanted} is not offered; there are: {}", offered.join(", "))
@@ -213,7 +227,7 @@ pub struct Warning {
     /// The resource it is about.
     pub uri: Url,
     /// The stable code: one of [`alto_messages::code`], or of [`Error::code`] for a part that was
-    /// done without, or `unknown-pid`.
+    /// done without, or `unknown-pid`, or `stale`.
     pub code: &'static str,
     /// What it is.
     pub message: String,

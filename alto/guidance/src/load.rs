@@ -127,12 +127,14 @@ impl Loader {
         found
     }
 
-    /// Why there are no costs. Something that failed may have had them: failure is not absence.
+    /// Why there are no costs. Something that failed may have had them, and may do better another
+    /// time: failure is not absence.
     fn no_costs(&self, server: &Url, directories: Directories) -> Error {
         let offered = offered(&directories.placed());
         let wanted = self.config.metric.as_str().into();
         let absent = || Error::new(server, Fault::NoMetric { wanted, offered });
-        directories.problems.into_iter().next().unwrap_or_else(absent)
+        let problems = directories.problems.into_iter();
+        problems.min_by_key(Error::is_refusal).unwrap_or_else(absent)
     }
 
     async fn maps(&self, plan: &Plan, held: Option<&Loaded>) -> Result<Fetched, Error> {
@@ -187,7 +189,8 @@ impl Loader {
     }
 
     /// Network map and cost map of one version (RFC 7285 §6.3): if they are not, one of them was
-    /// replaced between the two requests. The network map is fetched once more, then the cost map.
+    /// replaced between the two requests, or a cache on the way kept an old one. The network map is
+    /// fetched once more, past caches, then the cost map.
     async fn agreeing(
         &self,
         network_uri: &Url,
@@ -197,10 +200,10 @@ impl Loader {
     ) -> Result<(Got<NetworkMap>, Got<CostMap>), Error> {
         as_advertised(link, &cost.message.cost_type)?;
         if agree(&network.message, &cost.message).is_err() {
-            network = self.reader.get::<NetworkMapReader>(network_uri).await?;
+            network = self.reader.get_anew::<NetworkMapReader>(network_uri).await?;
         }
         if agree(&network.message, &cost.message).is_err() {
-            cost = self.reader.get::<CostMapReader>(&link.uri).await?;
+            cost = self.reader.get_anew::<CostMapReader>(&link.uri).await?;
             as_advertised(link, &cost.message.cost_type)?;
         }
         agree(&network.message, &cost.message).map_err(|fault| Error::new(&link.uri, fault))?;

@@ -73,7 +73,8 @@ impl Planned {
             let is_map = resource.service() == Some(Service::NetworkMap);
             is_map.then(|| resolve(base, resource))
         });
-        Some((id, self.usable(place)?))
+        let nowhere = || Err(Error::new(base, Fault::NoNetworkMap(id.clone())));
+        Some((id, self.usable(Some(place.unwrap_or_else(nowhere)))?))
     }
 
     fn usable<T>(&mut self, found: Option<Result<T, Error>>) -> Option<T> {

@@ -54,6 +54,12 @@ impl Reader {
         self.fetch::<R>(request).await?.anew(uri)
     }
 
+    /// A resource as its server has it now, whatever caches on the way keep.
+    pub(crate) async fn get_anew<R: Reading>(&self, uri: &Url) -> Result<Got<R::Message>, Error> {
+        let request = Request { anew: true, ..Request::get(uri.clone(), R::BODY, R::ACCEPT) };
+        self.fetch::<R>(request).await?.anew(uri)
+    }
+
     /// A resource, unless it is still the version held.
     pub(crate) async fn get_unless<R: Reading>(
         &self,

@@ -30,10 +30,13 @@ pub struct ServerTable {
     pub(crate) warnings: Vec<Warning>,
 }
 
+/// The code of the warning that a table is out of date.
+const STALE: &str = "stale";
+
 /// A network map and, if there is one, the cost map that belongs to it.
 #[derive(Debug)]
 pub struct Maps {
-    table: Table,
+    table: Arc<Table>,
     names: Box<[PidName]>,
     vtag: Option<VersionTag>,
     prefixes: usize,
@@ -58,6 +61,18 @@ impl ServerTable {
     /// Memory it holds, in octets.
     pub fn bytes(&self) -> usize {
         size_of::<Self>() + self.maps.as_ref().map_or(0, |maps| maps.bytes())
+    }
+
+    /// The same table with the warning that it is out of date, and why no newer one could be had.
+    pub(crate) fn out_of_date(&self, why: &Error) -> Self {
+        let warning = Warning {
+            uri: why.uri.clone(),
+            code: STALE,
+            message: format!("out of date: {}", why.fault),
+        };
+        let warnings = self.warnings.iter().cloned().chain([warning]).collect();
+        let (server, maps, ecs) = (self.server.clone(), self.maps.clone(), self.ecs.clone());
+        Self { server, maps, ecs, warnings }
     }
 
     /// Whether the maps have any cost for a consumer that the server speaks for.
@@ -89,7 +104,7 @@ impl Maps {
         };
         let table = Table::new(prefixes, costs, ORDER_OCTETS);
         let maps = Self {
-            table,
+            table: Arc::new(table),
             names: pids.iter().map(|(_, name)| name.clone()).collect(),
             vtag: network.vtag.clone(),
             prefixes: network.prefix_count(),
@@ -97,8 +112,9 @@ impl Maps {
         Ok((maps, warning))
     }
 
-    /// Prefixes, PIDs by number, and costs.
-    pub fn table(&self) -> &Table {
+    /// Prefixes, PIDs by number, and costs. The same `Arc` as long as the maps stay the same, so that
+    /// what is derived from it can be kept beside it.
+    pub fn table(&self) -> &Arc<Table> {
         &self.table
     }
 

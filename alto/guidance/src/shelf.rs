@@ -19,6 +19,10 @@ const MOST_SERVERS: usize = 10_000;
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
+/// How long past its life a table is still used while its server cannot be reached, as RFC 8767
+/// does it for DNS: guidance an hour old is better than none, and marked.
+const LONGEST_STALE: Duration = Duration::from_secs(3_600);
+
 /// What came of a flight, once it has.
 pub(crate) type Landing = Option<Result<Arc<ServerTable>, Error>>;
 
@@ -34,6 +38,8 @@ pub(crate) struct Shelf {
 #[derive(Debug)]
 struct Entry {
     held: Option<Arc<Loaded>>,
+    /// What is held, marked as out of date, while the server cannot be reached.
+    stale: Option<Arc<ServerTable>>,
     failure: Option<Failure>,
     flight: Option<watch::Receiver<Landing>>,
     used: Instant,
@@ -52,6 +58,8 @@ struct Failure {
 pub(crate) enum Look {
     /// Nothing: here it is.
     Fresh(Arc<ServerTable>),
+    /// Nothing yet: the server cannot be reached; here is what it said before, marked as such.
+    Stale(Arc<ServerTable>),
     /// Wait for what is under way.
     Flying(watch::Receiver<Landing>),
     /// Nothing yet: it failed a short time ago.
@@ -60,17 +68,45 @@ pub(crate) enum Look {
     Fetch(Option<Arc<Loaded>>),
 }
 
+/// What is at hand of a server, at a moment.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    /// Its table, if it is fresh, or marked as stale while the server cannot be reached.
+    pub table: Option<Arc<ServerTable>>,
+    /// What there is to do about it.
+    pub state: State,
+}
+
+/// What there is to do about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: its table will do for a while.
+    Rest,
+    /// Its table is to be fetched: it is missing or in the last fifth of its life.
+    Due,
+    /// Its table is being fetched.
+    Flying,
+    /// It failed a short time ago and is left alone.
+    Failing,
+}
+
 impl Shelf {
     /// An empty one.
     pub(crate) fn new(most_octets: usize) -> Self {
         Self { servers: HashMap::new(), octets: 0, most_octets }
     }
 
-    /// The table of a server, if it is fresh.
-    pub(crate) fn fresh(&mut self, server: &Url, now: Instant) -> Option<&Arc<Loaded>> {
+    /// The table of a server, if it is fresh, or the best there is.
+    pub(crate) fn known(&mut self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
         let entry = self.servers.get_mut(server)?;
         entry.used = now;
-        entry.held.as_ref().filter(|held| held.validity.holds(now))
+        entry.best(now).cloned()
+    }
+
+    /// Why a server is left alone now, if it failed a short time ago.
+    pub(crate) fn failing(&self, server: &Url, now: Instant) -> Option<Error> {
+        let failure = self.servers.get(server)?.failure.as_ref()?;
+        (now < failure.until).then(|| failure.error.clone())
     }
 
     /// What is to be done to have the table of a server.
@@ -80,7 +116,10 @@ impl Shelf {
         match (&entry.held, &entry.failure) {
             (Some(held), _) if held.validity.holds(now) => Look::Fresh(Arc::clone(&held.table)),
             _ if entry.is_flying() => entry.flight.clone().map_or(Look::Fetch(None), Look::Flying),
-            (_, Some(failure)) if now < failure.until => Look::Failing(failure.error.clone()),
+            (_, Some(failure)) if now < failure.until => match entry.stale(now) {
+                Some(table) => Look::Stale(Arc::clone(table)),
+                None => Look::Failing(failure.error.clone()),
+            },
             (held, _) => Look::Fetch(held.clone()),
         }
     }
@@ -89,16 +128,21 @@ impl Shelf {
     /// in the last fifth of its life.
     pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
         let look = self.look(server, now);
-        let (Look::Fresh(_), Some(entry)) = (&look, self.servers.get(server)) else { return look };
-        let due = |held: &&Arc<Loaded>| {
-            held.validity.left(now) < held.validity.lifetime() / 5
-                && !entry.is_flying()
-                && entry.failure.as_ref().is_none_or(|failure| failure.until <= now)
-        };
-        match entry.held.as_ref().filter(due) {
-            Some(held) => Look::Fetch(Some(Arc::clone(held))),
-            None => look,
+        match (&look, self.servers.get(server)) {
+            (Look::Fresh(_), Some(entry)) if entry.state(now) == State::Due => {
+                Look::Fetch(entry.held.clone())
+            }
+            _ => look,
         }
+    }
+
+    /// What is at hand of a server, and whether it is time to fetch.
+    pub(crate) fn glance(&mut self, server: &Url, now: Instant) -> Glance {
+        let Some(entry) = self.servers.get_mut(server) else {
+            return Glance { table: None, state: State::Due };
+        };
+        entry.used = now;
+        Glance { table: entry.best(now).cloned(), state: entry.state(now) }
     }
 
     /// Notes that a server's table is being fetched.
@@ -110,11 +154,12 @@ impl Shelf {
     ) {
         self.make_room(now);
         let entry = self.servers.entry(server.clone());
-        let none = Entry { held: None, failure: None, flight: None, used: now };
+        let none = Entry { held: None, stale: None, failure: None, flight: None, used: now };
         entry.or_insert(none).flight = Some(flight);
     }
 
-    /// Notes what came. A new table takes the place of the old one at once and as a whole.
+    /// Notes what came. A new table takes the place of the old one at once and as a whole; if the
+    /// server cannot be reached, the old one is what there is.
     pub(crate) fn land(
         &mut self,
         server: &Url,
@@ -127,11 +172,10 @@ impl Shelf {
         entry.flight = None;
         match result {
             Ok(loaded) => {
-                entry.failure = None;
                 let table = Arc::clone(&loaded.table);
-                let before = entry.held.replace(Arc::new(loaded));
-                self.octets -= before.map_or(0, |held| held.table.bytes());
+                self.octets -= entry.let_go();
                 self.octets += table.bytes();
+                (entry.failure, entry.held) = (None, Some(Arc::new(loaded)));
                 self.shrink(server);
                 Ok(table)
             }
@@ -139,7 +183,7 @@ impl Shelf {
                 if !error.is_ours() {
                     entry.fail(error.clone(), now);
                 }
-                Err(error)
+                entry.best(now).cloned().ok_or(error)
             }
         }
     }
@@ -148,6 +192,13 @@ impl Shelf {
     pub(crate) fn failed(&mut self, server: &Url, error: &Error, now: Instant) {
         if let Some(entry) = self.servers.get_mut(server).filter(|_| !error.is_ours()) {
             entry.fail(error.clone(), now);
+        }
+    }
+
+    /// Notes that it did answer one.
+    pub(crate) fn succeeded(&mut self, server: &Url) {
+        if let Some(entry) = self.servers.get_mut(server) {
+            (entry.failure, entry.stale) = (None, None);
         }
     }
 
@@ -162,7 +213,7 @@ impl Shelf {
             let others = self.servers.iter_mut();
             let others = others.filter(|(uri, entry)| entry.held.is_some() && *uri != newest);
             let Some((_, oldest)) = others.min_by_key(|(_, entry)| entry.used) else { return };
-            self.octets -= oldest.held.take().map_or(0, |held| held.table.bytes());
+            self.octets -= oldest.let_go();
         }
     }
 
@@ -179,7 +230,7 @@ impl Shelf {
         self.servers.retain(|_, entry| {
             let keep = entry.used > oldest || entry.is_flying();
             if !keep {
-                *octets -= entry.held.take().map_or(0, |held| held.table.bytes());
+                *octets -= entry.let_go();
             }
             keep
         });
@@ -192,7 +243,45 @@ impl Entry {
         self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
     }
 
+    /// What is fresh, or stale.
+    fn best(&self, now: Instant) -> Option<&Arc<ServerTable>> {
+        let fresh = self.held.as_ref().filter(|held| held.validity.holds(now));
+        fresh.map(|held| &held.table).or_else(|| self.stale(now))
+    }
+
+    /// What is held although it has expired, while its server cannot be reached.
+    fn stale(&self, now: Instant) -> Option<&Arc<ServerTable>> {
+        let expired = self.held.as_ref()?.validity.until();
+        let age = now.saturating_duration_since(expired);
+        self.stale.as_ref().filter(|_| age < LONGEST_STALE)
+    }
+
+    /// Drops the table; how many octets that makes free.
+    fn let_go(&mut self) -> usize {
+        self.stale = None; // it has the same maps
+        self.held.take().map_or(0, |held| held.table.bytes())
+    }
+
+    fn state(&self, now: Instant) -> State {
+        let is_young = |held: &Arc<Loaded>| {
+            held.validity.holds(now) && held.validity.left(now) >= held.validity.lifetime() / 5
+        };
+        if self.held.as_ref().is_some_and(is_young) {
+            State::Rest
+        } else if self.is_flying() {
+            State::Flying
+        } else if self.failure.as_ref().is_some_and(|failure| now < failure.until) {
+            State::Failing
+        } else {
+            State::Due
+        }
+    }
+
+    /// Notes a failure. What a server refuses, or what we refuse, is no reason to go by what it
+    /// said before.
     fn fail(&mut self, error: Error, now: Instant) {
+        let held = self.held.as_ref().filter(|_| error.is_passing());
+        self.stale = held.map(|held| Arc::new(held.table.out_of_date(&error)));
         let times = self.failure.as_ref().map_or(0, |failure| failure.times);
         let pause = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
         let pause = error.retry_after().unwrap_or(pause).min(LONGEST_PAUSE);

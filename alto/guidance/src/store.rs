@@ -10,7 +10,7 @@ use url::Url;
 use crate::error::{Error, Fault};
 use crate::load::{Loaded, Loader};
 use crate::server_table::ServerTable;
-use crate::shelf::{Landing, Look, Shelf};
+use crate::shelf::{Glance, Landing, Look, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
 #[derive(Debug)]
@@ -26,9 +26,19 @@ impl Store {
         Self { loader, shelf }
     }
 
-    /// The table of a server if it is fresh: no I/O, no waiting.
+    /// The table of a server if it is fresh, or its server cannot be reached: no I/O, no waiting.
     pub(crate) fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
-        Some(Arc::clone(&self.shelf().fresh(server, now)?.table))
+        self.shelf().known(server, now)
+    }
+
+    /// Why a server is left alone now, if it failed a short time ago.
+    pub(crate) fn failing(&self, server: &Url) -> Option<Error> {
+        self.shelf().failing(server, Instant::now())
+    }
+
+    /// What is at hand of a server, and whether it is time to fetch.
+    pub(crate) fn glance(&self, server: &Url, now: Instant) -> Glance {
+        self.shelf().glance(server, now)
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.
@@ -37,7 +47,7 @@ impl Store {
         let mut flight = {
             let mut all = self.shelf();
             match all.look(server, now) {
-                Look::Fresh(table) => return Ok(table),
+                Look::Fresh(table) | Look::Stale(table) => return Ok(table),
                 Look::Failing(error) => return Err(error),
                 Look::Flying(flight) => flight,
                 Look::Fetch(held) => self.take_off(&mut all, server, held, now),
@@ -58,9 +68,12 @@ impl Store {
         }
     }
 
-    /// Notes that a server failed to answer a question of another kind.
-    pub(crate) fn failed(&self, server: &Url, error: &Error) {
-        self.shelf().failed(server, error, Instant::now());
+    /// Notes how a server answered a question of another kind.
+    pub(crate) fn note<T>(&self, server: &Url, answer: &Result<T, Error>) {
+        match answer {
+            Ok(_) => self.shelf().succeeded(server),
+            Err(error) => self.shelf().failed(server, error, Instant::now()),
+        }
     }
 
     /// Octets of all tables held.

@@ -3,6 +3,9 @@
 #![allow(missing_docs)]
 
 mod common;
+#[path = "../../messages/tests/schemas/mod.rs"]
+#[allow(dead_code)]
+mod schemas;
 
 use std::collections::BTreeMap;
 
@@ -42,11 +45,13 @@ async fn asked(
 }
 
 /// RFC 7285 §11.5.1.3: both lists name somebody, in either direction; an empty one would mean us.
+/// What is sent is valid by the schema.
 fn has_both_lists(server: &HttpServer, consumer_is_source: bool) {
     let log = server.log();
     let mut questions = log.iter().filter(|request| request.path == ECS).peekable();
     assert!(questions.peek().is_some());
     for request in questions {
+        schemas::valid(MediaType::EndpointCostParams, &request.body);
         let EndpointCostRequest { sources, destinations, .. } = question(request);
         let (consumers, candidates) =
             if consumer_is_source { (sources, destinations) } else { (destinations, sources) };
@@ -112,11 +117,17 @@ async fn no_candidates_no_question() {
     assert_eq!(server.count(ECS), 0);
 }
 
-/// A failing endpoint cost service is a failing server.
+/// A failing endpoint cost service is a failing server, and left alone for a while like any other.
 #[tokio::test]
 async fn a_failure_is_the_servers() {
     let server = with_ecs(&ecs_entry("num"));
     server.says(ECS, HttpReply::status(500));
-    let error = asked(&server, &[]).await.unwrap_err().failed.remove(0);
-    assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
+    let guidance = guidance(&[]);
+    for _ in 0..2 {
+        let candidates = CANDIDATES.map(address);
+        let asked = guidance.judge(&[ird(&server)], consumer(), &candidates).await;
+        let error = asked.unwrap_err().failed.remove(0);
+        assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
+    }
+    assert_eq!(server.count(ECS), 1);
 }

@@ -7,7 +7,7 @@ mod common;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alto_guidance::{Consumer, Exhausted, Fault, Guidance};
-use alto_messages::MediaType;
+use alto_messages::{CostMapBuilder, Limits, MediaType};
 use alto_testkit::http::{HttpReply, HttpServer};
 use common::*;
 use url::Url;
@@ -58,7 +58,7 @@ async fn ordinal_costs_will_do() {
     assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
 }
 
-/// Hardening T17: a server speaks only for the network that led to it, and is not even asked for
+/// A server speaks only for the network that led to it, and is not even asked for
 /// others.
 #[tokio::test]
 async fn a_server_speaks_for_its_network_only() {
@@ -70,7 +70,7 @@ async fn a_server_speaks_for_its_network_only() {
     assert!(server.log().is_empty());
 }
 
-/// RFC 7285 §6.3, hardening T21: maps replaced between two requests are fetched once more, first
+/// RFC 7285 §6.3: maps replaced between two requests are fetched once more, first
 /// the network map, then the cost map.
 #[tokio::test]
 async fn a_version_mismatch_heals() {
@@ -158,6 +158,52 @@ async fn the_list_is_walked_and_health_remembered() {
     assert_eq!((bad.count("/ird"), good.count("/ird")), (1, 1));
 }
 
+/// RFC 8686 §4.3: a server that has no cost for this consumer, and no endpoint costs, is passed over
+/// for one that has; alone it still tells PIDs.
+#[tokio::test]
+async fn a_server_without_costs_is_passed_over() {
+    let (silent, good) = (server(), server());
+    let consumer = Consumer::new(address("192.0.2.77")); // in `far`, which has no costs
+    let mut cost = CostMapBuilder::new(Limits::default());
+    let [far, mid] = ["far", "mid"].map(|pid| cost.pid(pid).unwrap());
+    cost.row(far, [(mid, 4.0)]).unwrap();
+    let cost = cost.finish(cost_type("routingcost", "numerical"), vec![vtag("1")]).unwrap();
+    says(&good, COST, MediaType::CostMap, cost.message.to_json());
+    let (guidance, candidates) = (guidance(&[]), CANDIDATES.map(address));
+    let servers = [ird(&silent), ird(&good)];
+    let judgement = guidance.judge(&servers, consumer, &candidates).await.unwrap();
+    assert_eq!((&judgement.server, told(&judgement)[1]), (&ird(&good), (Some("mid"), Some(4.0))));
+    let judgement = guidance.judge(&servers[..1], consumer, &candidates).await.unwrap();
+    assert_eq!((&judgement.server, told(&judgement)[1]), (&ird(&silent), (Some("mid"), None)));
+}
+
+/// RFC 7285 §9.2.2: a default network map that is another resource, or none, is named; it is not the
+/// metric that is missing.
+#[tokio::test]
+async fn a_default_map_that_is_none_is_named() {
+    for (id, code) in [("cost-num", "no-network-map"), ("lost", "dangling-name")] {
+        let server = server();
+        let text = String::from_utf8(directory(&cost_entry("num"))).unwrap();
+        let text = text.replace(r#"map": "map"}"#, &format!(r#"map": "{id}"}}"#));
+        says(&server, "/ird", MediaType::Directory, text);
+        let error = refused(&guidance(&[]), &server).await;
+        assert_eq!((error.code(), error.is_refusal()), (code, true));
+        assert!(error.to_string().contains(id), "{error}");
+    }
+}
+
+/// Of several problems the one that may pass is told.
+#[tokio::test]
+async fn a_passing_problem_comes_first() {
+    let server = server();
+    let links = r#", "a": {"uri": "http://127.0.0.1:22/", "media-type": "application/alto-directory+json"},
+        "b": {"uri": "/more", "media-type": "application/alto-directory+json"}"#;
+    says(&server, "/ird", MediaType::Directory, directory(links));
+    server.says("/more", HttpReply::status(503));
+    let error = refused(&guidance(&[]), &server).await;
+    assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
+}
+
 /// Many callers, one flight; afterwards the table is known without asking.
 #[tokio::test]
 async fn a_table_is_fetched_once() {
@@ -203,7 +249,7 @@ async fn a_failed_directory_is_no_absence() {
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
 }
 
-/// Hardening T1, T21: links of a directory are checked like any URI from the network.
+/// RFC 7285 §9.2: links of a directory are checked like any URI from the network.
 #[tokio::test]
 async fn links_are_checked() {
     for (link, code) in [

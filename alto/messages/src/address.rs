@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// RFC 4632 §3.1, RFC 5952 §7; `spec` §6.4: host bits are cleared.
+    /// RFC 4632 §3.1, RFC 5952 §7: host bits are cleared.
     #[test]
     fn prefixes_are_strict_but_for_host_bits() {
         let net = |text: &str| text.parse::<Ipv4Net>().unwrap();

@@ -125,7 +125,7 @@ impl Directory {
         })
     }
 
-    /// Names must refer to something: the default network map to a resource (`spec` §6.3), cost
+    /// Names must refer to something: the default network map to a resource, cost
     /// type names to cost types. `uses` may name resources of another directory (§9.2.4).
     fn check_names(&mut self, document: &mut Document<'_>) -> Result<(), Fault> {
         let dangling = |field: &str, name: &str| {
@@ -148,7 +148,7 @@ impl Directory {
     }
 
     /// The network map to go by, and a warning if the directory does not name one but has only
-    /// that (`spec` §6.3).
+    /// that.
     ///
     /// # Errors
     /// If the directory names none and does not have exactly one: then maps cannot be used.

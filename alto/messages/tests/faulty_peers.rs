@@ -106,7 +106,7 @@ fn unknown_members_are_ignored() {
     check(&body, Warned(code::UNKNOWN_ADDRESS_TYPE), NetworkMap::parse);
 }
 
-/// `spec` §6.4: prefixes.
+/// RFC 7285 §10.4, RFC 4632 §3.1: prefixes.
 #[test]
 fn prefixes() {
     for (prefix, fate) in [
@@ -156,7 +156,7 @@ fn a_prefix_has_one_pid() {
     assert_eq!(fault.code(), code::PREFIX_IN_TWO_PIDS);
 }
 
-/// `hardening` T6: a bad cost spoils the map, and the message says which.
+/// A bad cost spoils the map, and the message says which.
 #[test]
 fn costs() {
     let bad = |text| Refused(code::BAD_COST, text);
@@ -380,7 +380,7 @@ fn directories() {
     check("{\"resources\":{},}", Refused(code::SYNTAX, "no key"), Directory::parse);
 }
 
-/// `spec` §6.3: without a default network map the only one is taken.
+/// Without a default network map the only one is taken.
 #[test]
 fn the_only_network_map_is_the_default() {
     let map = |id: &str| {

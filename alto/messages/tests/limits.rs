@@ -39,7 +39,7 @@ fn is_too_large<T: std::fmt::Debug>(result: Result<T, Fault>) -> bool {
     }
 }
 
-/// `spec` §11: PIDs, prefixes, costs; at n - 1, n and n + 1.
+/// PIDs, prefixes, costs; at n - 1, n and n + 1.
 #[test]
 fn counts_are_bounded() {
     let limits = Limits { pids: 5, prefixes: 20, costs: 30, ..Limits::default() };
@@ -74,7 +74,7 @@ fn pids_are_numbered_in_two_octets() {
     assert!(is_too_large(NetworkMap::parse(text(65_537).as_bytes(), &lenient(limits))));
 }
 
-/// `spec` §11: octets of a map, of what is beside the map, and of other bodies.
+/// Octets of a map, of what is beside the map, and of other bodies.
 #[test]
 fn octets_are_bounded() {
     let text = cost_map(8, 8);
@@ -104,7 +104,7 @@ fn octets_are_bounded() {
     assert!(is_too_large(reader.finish()));
 }
 
-/// `spec` §11: 16 objects and arrays inside each other, in maps, small bodies, and ignored members.
+/// 16 objects and arrays inside each other, in maps, small bodies, and ignored members.
 #[test]
 fn depth_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -122,7 +122,7 @@ fn depth_is_bounded() {
     }
 }
 
-/// `spec` §11: 500 resources.
+/// 500 resources.
 #[test]
 fn directories_are_bounded() {
     let text = |resources: usize| {
@@ -149,7 +149,7 @@ fn tiny_pieces_cost_no_more_than_their_octets() {
     assert_eq!(reader.finish().unwrap().message.prefix_count(), 0);
 }
 
-/// The defaults are those of `spec` §11.
+/// The defaults, as the documentation has them.
 #[test]
 fn default_limits() {
     let limits = Limits::default();

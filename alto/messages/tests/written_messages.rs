@@ -1,9 +1,9 @@
 //! What is written is what RFC 7285 says, judged by JSON schemas that were written from its object
 //! grammar apart from the parser, and it is read back as it was.
 
+mod schemas;
+
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 
 use alto_messages::{
     Capabilities, Constraint, CostMap, CostMapBuilder, CostMapFilter, CostMode, CostType,
@@ -12,22 +12,9 @@ use alto_messages::{
     NetworkMapBuilder, NetworkMapFilter, Operator, Parsed, PidName, ReadOptions, Resource,
     TypedAddress, VersionTag, parse_prefix,
 };
-use jsonschema::{Registry, Validator};
 use proptest::prelude::*;
+use schemas::{schema, valid};
 use serde_json::{Value, json};
-
-/// The schema of a media type.
-fn schema(of: MediaType) -> Validator {
-    let name = of.as_str().trim_start_matches("application/alto-").trim_end_matches("+json");
-    let read = |name: &str| -> Value {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/schemas");
-        let text = fs::read(folder.join(name).with_extension("json")).unwrap();
-        serde_json::from_slice(&text).unwrap()
-    };
-    let registry = Registry::new().add("urn:alto:names", read("names")).unwrap();
-    let registry = registry.prepare().unwrap();
-    jsonschema::options().with_registry(&registry).build(&read(name)).unwrap()
-}
 
 /// The body is valid and is read back as the message, without a warning.
 fn check<T: PartialEq + std::fmt::Debug>(
@@ -36,9 +23,7 @@ fn check<T: PartialEq + std::fmt::Debug>(
     body: &[u8],
     parse: impl Fn(&[u8], &ReadOptions) -> Result<Parsed<T>, Fault>,
 ) {
-    let value: Value = serde_json::from_slice(body).unwrap();
-    let faults: Vec<_> = schema(of).iter_errors(&value).map(|fault| fault.to_string()).collect();
-    assert!(faults.is_empty(), "{of}: {faults:?} in {value}");
+    valid(of, body);
     let read = parse(body, &ReadOptions::default()).unwrap();
     assert_eq!((&read.message, read.warnings.len()), (message, 0), "{of}");
 }

@@ -13,9 +13,10 @@ use hyper::header::{
     IF_NONE_MATCH,
 };
 use hyper::{Request, Response, StatusCode};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Head, Plan};
+use crate::answer::{Answer, Head, Plan, Target};
 use crate::catalogue::Catalogue;
 
 /// The largest body of a request, in octets.
@@ -24,11 +25,12 @@ pub(crate) const MOST_OCTETS: usize = 1 << 20;
 /// The longest that a request's body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Answers a request from a client at this address.
+/// Answers a request from a client at this address. `desks` are places for answers in the making.
 pub(crate) async fn respond(
     request: Request<Incoming>,
     client: IpAddr,
     catalogue: Arc<Catalogue>,
+    desks: Arc<Semaphore>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let plan = {
@@ -46,16 +48,24 @@ pub(crate) async fn respond(
     let answer = match plan {
         Plan::Send(answer) => answer,
         Plan::Read(target) => match read(body).await {
-            // A large map takes a while to filter, and others are waiting.
-            Ok(body) => {
-                tokio::task::spawn_blocking(move || catalogue.answer(target, &body, client))
-                    .await
-                    .unwrap_or_else(|_| Answer::bare(500))
-            }
+            Ok(body) => make(target, body, client, catalogue, &desks).await,
             Err(answer) => *answer,
         },
     };
     Ok(on_the_wire(answer))
+}
+
+/// Makes an answer where it holds up nobody: a large map takes a while, and memory, to filter.
+async fn make(
+    target: Target,
+    body: Bytes,
+    client: IpAddr,
+    catalogue: Arc<Catalogue>,
+    desks: &Semaphore,
+) -> Answer {
+    let _desk = desks.acquire().await;
+    let work = move || catalogue.answer(target, &body, client);
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Answer::bare(500))
 }
 
 /// All lines of a header in one, as they may be (RFC 9110 §5.3).

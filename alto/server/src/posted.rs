@@ -10,12 +10,13 @@ use alto_messages::{
     Limits, NetworkMapBuilder, NetworkMapFilter, PidId, PidName, PidTable, PropertyName,
     ReadOptions, TypedAddress,
 };
+use bytes::Bytes;
 use ipnet::IpNet;
 
 use crate::answer::{Answer, Target};
 use crate::catalogue::Catalogue;
 use crate::maps::Maps;
-use crate::offer::pid_property;
+use crate::offer::{NETWORK_MAP, cost_map_path, pid_property};
 
 /// The most pairs of endpoints in one request: the work is their product, the request only their
 /// sum (§15.5).
@@ -26,8 +27,8 @@ impl Catalogue {
     pub fn answer(&self, target: Target, body: &[u8], client: IpAddr) -> Answer {
         let maps = self.maps();
         let made = match target {
-            Target::FilteredNetworkMap => filtered_network_map(maps, body),
-            Target::FilteredCostMap => filtered_cost_map(maps, body),
+            Target::FilteredNetworkMap => self.filtered_network_map(body),
+            Target::FilteredCostMap => self.filtered_cost_map(body),
             Target::EndpointCost => endpoint_costs(maps, body, TypedAddress(client.to_canonical())),
             Target::EndpointProperty => endpoint_properties(maps, body),
         };
@@ -35,10 +36,34 @@ impl Catalogue {
             Answer::found(target.media_type(), body, self.max_age())
         })
     }
+
+    /// RFC 7285 §11.3.1; what filters nothing is answered with the map that is written already.
+    fn filtered_network_map(&self, body: &[u8]) -> Made {
+        let filter = NetworkMapFilter::parse(body, &read_options());
+        let filter = filter.map_err(|fault| Refusal::request(&fault))?.message;
+        let whole = filter.pids.is_empty() && filter.address_types.is_empty();
+        match self.stored(NETWORK_MAP).filter(|_| whole) {
+            Some(stored) => Ok(stored.body.clone()),
+            None => part_of_network_map(self.maps(), &filter),
+        }
+    }
+
+    /// RFC 7285 §11.3.2; likewise.
+    fn filtered_cost_map(&self, body: &[u8]) -> Made {
+        let filter = CostMapFilter::parse(body, &read_options());
+        let filter = filter.map_err(|fault| Refusal::request(&fault))?.message;
+        let map = offered(self.maps(), &filter.cost_type)?;
+        let lists = [&filter.sources, &filter.destinations];
+        let whole = filter.constraints.is_empty() && lists.iter().all(|list| list.is_empty());
+        match self.stored(&cost_map_path(map)).filter(|_| whole) {
+            Some(stored) => Ok(stored.body.clone()),
+            None => part_of_cost_map(map, &filter),
+        }
+    }
 }
 
 /// A body, or why there is none.
-type Made = Result<Vec<u8>, Refusal>;
+type Made = Result<Bytes, Refusal>;
 
 /// Why a request has no answer.
 enum Refusal {
@@ -72,9 +97,7 @@ impl Refusal {
 }
 
 /// Some of the PIDs, some kinds of addresses; the version is that of the whole map (§11.3.1.6).
-fn filtered_network_map(maps: &Maps, body: &[u8]) -> Made {
-    let filter =
-        NetworkMapFilter::parse(body, &read_options()).map_err(|f| Refusal::request(&f))?.message;
+fn part_of_network_map(maps: &Maps, filter: &NetworkMapFilter) -> Made {
     let network = maps.network();
     let wanted = chosen(network.pids(), &filter.pids);
     let is_wanted = |net: &IpNet| {
@@ -91,14 +114,12 @@ fn filtered_network_map(maps: &Maps, body: &[u8]) -> Made {
             builder.prefix(*place, net).map_err(Refusal::part)?;
         }
     }
-    Ok(builder.finish(Some(maps.vtag().clone())).map_err(Refusal::part)?.message.to_json())
+    let made = builder.finish(Some(maps.vtag().clone())).map_err(Refusal::part)?;
+    Ok(made.message.to_json().into())
 }
 
 /// Some of the rows and columns, and costs that meet all constraints (§11.3.2.6).
-fn filtered_cost_map(maps: &Maps, body: &[u8]) -> Made {
-    let filter =
-        CostMapFilter::parse(body, &read_options()).map_err(|f| Refusal::request(&f))?.message;
-    let map = offered(maps, &filter.cost_type)?;
+fn part_of_cost_map(map: &CostMap, filter: &CostMapFilter) -> Made {
     let sources = chosen(map.pids(), &filter.sources);
     let destinations = chosen(map.pids(), &filter.destinations);
     let mut builder = CostMapBuilder::new(Limits::default());
@@ -115,7 +136,7 @@ fn filtered_cost_map(maps: &Maps, body: &[u8]) -> Made {
         }
     }
     let made = builder.finish(map.cost_type.clone(), map.dependent_vtags.clone());
-    Ok(made.map_err(Refusal::part)?.message.to_json())
+    Ok(made.map_err(Refusal::part)?.message.to_json().into())
 }
 
 /// Which PIDs a list names, by number. An empty list names all (§11.3.1.3); names of no PID count
@@ -168,7 +189,7 @@ fn endpoint_costs(maps: &Maps, body: &[u8], client: TypedAddress) -> Made {
             costs.insert(source, row);
         }
     }
-    Ok(EndpointCosts { cost_type: map.cost_type.clone(), costs }.to_json())
+    Ok(EndpointCosts { cost_type: map.cost_type.clone(), costs }.to_json().into())
 }
 
 /// The endpoints that have a PID, with it.
@@ -194,7 +215,7 @@ fn endpoint_properties(maps: &Maps, body: &[u8]) -> Made {
     };
     let endpoints = request.endpoints.iter().map(|endpoint| (*endpoint, properties(*endpoint)));
     let dependent_vtags = vec![maps.vtag().clone()];
-    Ok(EndpointProperties { dependent_vtags, endpoints: endpoints.collect() }.to_json())
+    Ok(EndpointProperties { dependent_vtags, endpoints: endpoints.collect() }.to_json().into())
 }
 
 fn read_options() -> ReadOptions {

@@ -25,6 +25,9 @@ use crate::source::{Source, Transport};
 /// Connections at once; further ones wait in the system's queue.
 const MOST_CONNECTIONS: usize = 1_024;
 
+/// Answers that are made at once; further requests wait. Each may need as much memory as a map.
+const MOST_IN_THE_MAKING: usize = 8;
+
 /// The longest that a handshake, and then each head of a request, may take; the latter includes
 /// the time that a connection is idle before.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -106,7 +109,8 @@ impl Server {
         let scheme = if matches!(config.transport, Transport::Http) { "http" } else { "https" };
         let (stop, stopped) = watch::channel(());
         let requests = Arc::new(AtomicU64::new(0));
-        let shared = Shared { state, requests: Arc::clone(&requests), stopped };
+        let desks = Arc::new(Semaphore::new(MOST_IN_THE_MAKING));
+        let shared = Shared { state, requests: Arc::clone(&requests), desks, stopped };
         let reloading = follow(Arc::clone(&config), stamps, sender);
         let task = tokio::spawn(async move {
             tokio::select! {
@@ -145,6 +149,7 @@ impl Server {
 struct Shared {
     state: watch::Receiver<Arc<State>>,
     requests: Arc<AtomicU64>,
+    desks: Arc<Semaphore>,
     /// Closed when the server is to stop.
     stopped: watch::Receiver<()>,
 }
@@ -202,11 +207,11 @@ async fn converse(
     client: SocketAddr,
     mut shared: Shared,
 ) {
-    let (state, requests) = (shared.state.clone(), shared.requests);
+    let (state, requests, desks) = (shared.state.clone(), shared.requests, shared.desks);
     let service = service_fn(|request| {
         requests.fetch_add(1, Ordering::Relaxed);
         let catalogue = Arc::clone(&state.borrow().catalogue);
-        respond(request, client.ip(), catalogue)
+        respond(request, client.ip(), catalogue, Arc::clone(&desks))
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(64 << 10);

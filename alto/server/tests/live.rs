@@ -12,7 +12,7 @@ use alto_discovery_core::Policy;
 use alto_fetch::{BodyKind, Content, FetchConfig, Fetcher, Reply, Request};
 use alto_messages::{CostMetric, MediaType};
 use alto_server::{BindFault, CostFile, Notice, Server, ServerConfig, Source, Target, Transport};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use alto_testkit::pki::{Authority, Identity};
 use serde_json::{Value, json};
 use support::{NETWORK, ROUTINGCOST, maps, valid};
 use tempfile::TempDir;
@@ -30,16 +30,10 @@ fn listen() -> std::net::SocketAddr {
 
 /// A server's certificate and key as PEM, by an authority whose certificate is in `ca`.
 fn identity(ca: &Path) -> Transport {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let key = KeyPair::generate().unwrap();
-    fs::write(ca, params.self_signed(&key).unwrap().pem()).unwrap();
-    let issuer = Issuer::new(params, key);
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    Transport::Pem { certificates: certificate.pem(), key: key.serialize_pem() }
+    let authority = Authority::new();
+    fs::write(ca, authority.pem()).unwrap();
+    let Identity { certificate: certificates, key } = authority.sign(&["127.0.0.1"]);
+    Transport::Pem { certificates, key }
 }
 
 fn fetcher(ca: PathBuf) -> Fetcher {

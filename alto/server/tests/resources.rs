@@ -125,6 +125,29 @@ fn filtered_cost_maps() {
     assert_eq!(found(Target::FilteredCostMap, &request)["cost-map"], json!({}));
 }
 
+/// A filter that lets all through costs no work and no memory: the answer is the whole map as it is.
+#[test]
+fn what_filters_nothing_is_the_whole_map() {
+    let catalogue = catalogue();
+    let stored = |path| match catalogue.plan(&Head { method: "GET", path, ..Head::default() }) {
+        Plan::Send(answer) => answer.body,
+        Plan::Read(target) => panic!("{path} is {target:?}"),
+    };
+    for (target, path, all) in [
+        (Target::FilteredNetworkMap, "/network-map", json!({"pids": []})),
+        (
+            Target::FilteredCostMap,
+            "/cost-map/routingcost",
+            json!({"cost-type": routingcost(), "pids": {"srcs": [], "dsts": []}}),
+        ),
+    ] {
+        let whole = stored(path);
+        let answer = catalogue.answer(target, all.to_string().as_bytes(), [8; 4].into());
+        assert_eq!((answer.body.as_ptr(), answer.body.len()), (whole.as_ptr(), whole.len()));
+        assert_eq!(answer.etag, None, "{path}: it is the answer to a question");
+    }
+}
+
 /// RFC 7285 §11.5: the longest prefix decides; a pair without a cost is left out.
 #[test]
 fn endpoint_costs() {

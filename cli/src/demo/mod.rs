@@ -3,7 +3,6 @@
 //! The embedded name server stands for the reverse tree of the world. Everything else is what any
 //! user of the library has: its public API and the configuration that is printed.
 
-mod name_server;
 mod world;
 
 use std::collections::BTreeMap;
@@ -17,8 +16,8 @@ use tokio::time::Instant;
 
 use crate::Failure;
 use crate::args::DemoOptions;
+use crate::name_server::NameServer;
 use crate::report::Status;
-use name_server::NameServer;
 use world::{NETWORKS, Network, announces};
 
 /// Announces being worked on at once.

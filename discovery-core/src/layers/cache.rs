@@ -36,9 +36,9 @@ type Reply = Result<Arc<Answer>, Error>;
 ///   up to an hour past its life (RFC 8767), marked: its validity is over and it is incomplete. A
 ///   denial or a refusal puts an end to that.
 /// - A `discover` in the last tenth of a fact's life gets it at once, and it is asked for again in
-///   the background, once. `known` starts nothing: who sees that an answer's validity is nearly over
+///   the background ([`Freshness::Ahead`]), once. `known` starts nothing: who sees that an answer's validity is nearly over
 ///   may call `discover`.
-/// - A call with [`Freshness::Refresh`] is told only what the source says now, which is then kept.
+/// - A call with [`Freshness::Refresh`] or [`Freshness::Ahead`] is told only what the source says now, which is then kept.
 pub struct Cache<B> {
     shared: Arc<Shared<B>>,
 }
@@ -66,7 +66,7 @@ impl CacheConfig {
         default: 32 << 20,
         floor: 64 << 10,
         ceiling: 64 << 30,
-        source: "decision: half of a 64 MiB process (hardening T8); about 1 KiB an answer",
+        source: "decision: half of a 64 MiB process; about 1 KiB an answer",
     };
 
     /// The time for which an answer may be served past its life while its source is unreachable.
@@ -75,7 +75,7 @@ impl CacheConfig {
         default: Duration::from_secs(3_600),
         floor: Duration::ZERO,
         ceiling: Duration::from_secs(3_600),
-        source: "RFC 8767; hardening T10: at most 1 h",
+        source: "RFC 8767; decision: at most 1 h",
     };
 }
 
@@ -137,7 +137,7 @@ impl<B: Backend> Cache<B> {
         let shared = self.shared.clone();
         runtime.spawn(async move {
             let deadline = Some(Instant::now() + LONGEST);
-            let call = Call { deadline, freshness: Freshness::Refresh };
+            let call = Call { deadline, freshness: Freshness::Ahead };
             // Whether it succeeds shows in the store.
             let _ = within(&call, shared.inner.name(), shared.ask(&peer, &call)).await;
         });
@@ -158,7 +158,7 @@ impl<B: Backend> Backend for Cache<B> {
         Box::pin(async move {
             match call.freshness {
                 Freshness::Cached => self.recall_or_ask(peer, call).await,
-                Freshness::Refresh => self.shared.ask(&peer, call).await,
+                Freshness::Ahead | Freshness::Refresh => self.shared.ask(&peer, call).await,
             }
         })
     }

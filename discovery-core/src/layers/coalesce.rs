@@ -1,9 +1,11 @@
 //! Equal questions in flight are one.
 
+#[cfg(all(test, shuttle))]
+mod models;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,6 +15,7 @@ use tokio::time::Instant;
 use super::deadline::within;
 use super::flights::{Boarding, Flight, Flights, Landing, Question, Reply};
 use super::limit::full;
+use super::sync::{self, Mutex};
 use crate::{
     Answer, Backend, BoxFuture, Call, Cause, Error, Freshness, Known, Peer, Setting, Trace,
     Validity, code,
@@ -118,7 +121,7 @@ impl Coalesce {
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(task, runtime);
+        sync::spawn(&mut tasks, task, runtime);
         landing
     }
 

@@ -132,7 +132,7 @@ mod tests {
         Known::Fresh(Arc::new(answer("dns", host, "192.0.2.0/24", 60)))
     }
 
-    /// Spec 8.6, `confirm`: the same host, else the claim is skipped this time.
+    /// The same host, else the claim is skipped this time.
     #[tokio::test]
     async fn passes_only_what_the_network_confirms() {
         let claimed = || claim(&["alto.example:8443"], Trust::PeerClaim);

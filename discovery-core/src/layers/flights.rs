@@ -3,11 +3,15 @@
 //! All of coalescing's shared state is here: one map behind one lock that is never held while
 //! waiting. A flight is in the map from [`Flights::board`] until it lands or is dropped.
 
+#[cfg(all(test, shuttle))]
+mod models;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 
+use super::sync::{Mutex, MutexGuard};
 use crate::{Answer, Error, Freshness, Peer};
 
 pub(super) type Reply = Result<Arc<Answer>, Error>;
@@ -47,11 +51,18 @@ impl Flights {
     /// Who will do with remembered facts may join a flight that asks anew, but not the other way
     /// round: its reply might have been remembered.
     pub(super) fn board(self: &Arc<Self>, question: Question) -> Boarding {
-        let anew = Question { freshness: Freshness::Refresh, ..question.clone() };
         let mut under_way = self.lock();
-        if let Some(landing) = under_way.get(&anew).or_else(|| under_way.get(&question)) {
-            return Boarding::Joined(landing.clone());
+        match joined(&under_way, &question) {
+            Some(landing) => Boarding::Joined(landing),
+            None => self.started(&mut under_way, question),
         }
+    }
+
+    fn started(
+        self: &Arc<Self>,
+        under_way: &mut HashMap<Question, Landing>,
+        question: Question,
+    ) -> Boarding {
         if under_way.len() >= self.most {
             return Boarding::Full;
         }
@@ -68,6 +79,11 @@ impl Flights {
     fn lock(&self) -> MutexGuard<'_, HashMap<Question, Landing>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn joined(under_way: &HashMap<Question, Landing>, question: &Question) -> Option<Landing> {
+    let anew = Question { freshness: Freshness::Refresh, ..question.clone() };
+    under_way.get(&anew).or_else(|| under_way.get(question)).cloned()
 }
 
 /// A question under way. However it ends, it leaves the map.

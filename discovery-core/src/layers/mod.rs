@@ -29,6 +29,7 @@ mod deadline;
 mod flights;
 mod limit;
 mod race;
+mod sync;
 #[cfg(test)]
 mod testing;
 mod verdict;

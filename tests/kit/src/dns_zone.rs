@@ -1,7 +1,6 @@
 //! A zone in memory: the root zone with a few records, everything else absent.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 
 use crate::record::{Data, Record};
 use crate::wire::kind;
@@ -58,12 +57,9 @@ impl Zone {
         Ok(Self::new(records))
     }
 
-    /// The master file of it.
-    pub fn master_file(&self) -> String {
-        self.records.iter().fold(String::new(), |mut text, record| {
-            writeln!(text, "{record}").expect("writing to a string");
-            text
-        })
+    /// All it holds, the apex first.
+    pub fn records(&self) -> &[Record] {
+        &self.records
     }
 
     /// The names that hold records, each once.
@@ -149,6 +145,7 @@ fn same(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ZoneFile;
 
     fn zone() -> Zone {
         Zone::parse([
@@ -232,7 +229,7 @@ mod tests {
     /// What is written is read again, apex and all.
     #[test]
     fn the_master_file_holds_the_zone() {
-        let text = zone().master_file();
+        let text = ZoneFile::from(&zone()).text;
         let again: Vec<Record> = text.lines().map(|line| line.parse().unwrap()).collect();
         assert_eq!(again, zone().records);
     }

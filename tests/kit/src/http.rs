@@ -82,6 +82,11 @@ impl HttpServer {
         Self { address, shared, listening: Some(listening) }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URI of a path on it.
     pub fn uri(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -6,15 +6,6 @@ use crate::name_server::{Daemon, Recipe, ZoneFile};
 
 /// Starts Knot DNS as the authority for these zones.
 pub fn launch(zones: &[ZoneFile]) -> Daemon {
-    launch_with(zones, "")
-}
-
-/// The same, which signs its zones with keys of its own; see [`trust_anchor`](crate::dnssec::trust_anchor).
-pub fn launch_signing(zones: &[ZoneFile]) -> Daemon {
-    launch_with(zones, "    dnssec-signing: on\n")
-}
-
-fn launch_with(zones: &[ZoneFile], extra: &'static str) -> Daemon {
     let clauses = zones.iter().enumerate().fold(String::new(), |mut text, (number, zone)| {
         writeln!(text, "  - domain: \"{}\"\n    file: \"{number}.zone\"", zone.apex)
             .expect("writing to a string");
@@ -46,7 +37,7 @@ template:
     zonefile-sync: -1
     zonefile-load: whole
     journal-content: none
-{extra}zone:
+zone:
 {clauses}"#
             )
         }),

@@ -4,8 +4,13 @@
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
 //! - [`nsd`], [`knot`], [`bind`], [`pdns`], [`unbound`]: real name servers on loopback, each a
 //!   [`NameServer`];
-//! - [`dnssec`]: the key of a signed root, for resolvers that validate;
+//! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
+//! - [`http`]: an HTTP server in process that says what a test wants;
+//! - [`nginx`]: a real web server in front of another, with TLS and a cache;
+//! - [`namespace`]: a network of the test's own, with counters of packets in the kernel;
+//! - [`spellings`]: of hosts that must not be contacted;
+//! - [`pki`]: an authority that only the test trusts;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
 //! - [`process`], [`ports`]: programs and ports.
@@ -22,18 +27,22 @@ mod background;
 pub mod bind;
 pub mod client;
 pub mod dns_zone;
-pub mod dnssec;
 pub mod http;
 pub mod knot;
 mod master_file;
 mod name_server;
+pub mod namespace;
+pub mod nginx;
 pub mod nsd;
 pub mod pdns;
+pub mod pki;
 pub mod ports;
 pub mod process;
 mod query_log;
 mod record;
 pub mod scripted;
+pub mod signer;
+pub mod spellings;
 pub mod tap;
 pub mod unbound;
 pub mod vectors;

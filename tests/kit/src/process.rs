@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -92,9 +93,22 @@ pub fn wait_until(patience: Duration, mut ready: impl FnMut() -> bool) -> bool {
         if start.elapsed() > patience {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        thread::sleep(Duration::from_millis(5));
     }
     true
+}
+
+/// Works through what there is to do, as much at a time as there are processors.
+pub fn side_by_side<T: Send>(to_do: Vec<T>, work: impl Fn(T) + Sync) {
+    let queue = Mutex::new(to_do.into_iter());
+    let next = || queue.lock().ok().and_then(|mut queue| queue.next());
+    let work_on = || {
+        while let Some(piece) = next() {
+            work(piece);
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work_on))));
 }
 
 /// The full path of an installed program.
@@ -141,7 +155,15 @@ fn build(package: &str, program: &str, profile_folder: &Path) {
         Some(name) => name,
     };
     let target = profile_folder.parent().expect("the target folder");
-    let status = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells the test of the test's own package would have dependencies built once more.
+    for (variable, _) in std::env::vars_os() {
+        let name = variable.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
+    let status = command
         .args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile])
         .arg("--target-dir")
         .arg(target)

@@ -95,7 +95,8 @@ impl Data {
         }
     }
 
-    fn write(&self, to: &mut Octets) {
+    /// Writes what follows the length.
+    pub(crate) fn write(&self, to: &mut Octets) {
         match self {
             Self::A(address) => to.raw(&address.octets()),
             Self::Aaaa(address) => to.raw(&address.octets()),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::name_server::{Daemon, Recipe};
+use crate::record::Record;
 
 /// Zones that Unbound would answer from its own knowledge (RFC 6303) and the tests use.
 const TEST_ZONES: [&str; 5] = [
@@ -16,13 +17,35 @@ const TEST_ZONES: [&str; 5] = [
 /// Starts Unbound as a resolver that takes everything from the authority of the root at this
 /// address. It validates nothing.
 pub fn launch(authority: SocketAddr) -> Daemon {
-    launch_with(authority, |_| String::new())
+    launch_with(&stubs(authority, &[]), "iterator", |_| String::new())
 }
 
-/// The same, which validates by this key of the root (a DNSKEY record as in a master file).
-pub fn launch_validating(authority: SocketAddr, anchor: &str) -> Daemon {
-    let extra = format!("  trust-anchor: \"{anchor}\"\n");
-    launch_as("validator iterator", authority, move |_| extra.clone())
+/// How Unbound validates.
+#[derive(Clone, Debug)]
+pub struct Validation {
+    /// The DS record of the root that it trusts.
+    pub anchor: Record,
+    /// The zones below the root that the authority has as zones of their own.
+    pub zones: Vec<String>,
+    /// Whether it says why data is not authentic (RFC 8914).
+    pub reasons: Reasons,
+}
+
+/// Whether a validator says why data is not authentic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reasons {
+    /// In extended errors.
+    Told,
+    /// It does not, as Unbound ships.
+    Kept,
+}
+
+/// Starts Unbound as a validating resolver.
+pub fn launch_validating(authority: SocketAddr, validation: &Validation) -> Daemon {
+    let Validation { anchor, zones, reasons } = validation;
+    let told = if *reasons == Reasons::Told { "yes" } else { "no" };
+    let extra = format!("  trust-anchor: \"{anchor}\"\n  ede: {told}\n");
+    launch_with(&stubs(authority, zones), "validator iterator", move |_| extra.clone())
 }
 
 /// The same with its TCP port for TLS alone (`tls-port`), showing this certificate with this key,
@@ -34,7 +57,7 @@ pub fn launch_tls(authority: SocketAddr, certificate: &str, key: &str) -> Daemon
     for (file, text) in files.iter().zip([certificate, key]) {
         std::fs::write(file, text).expect("a file in the temporary folder");
     }
-    launch_with(authority, move |port| {
+    launch_with(&stubs(authority, &[]), "iterator", move |port| {
         let [certificate, key] = files.each_ref().map(|file| folder.path().join(file));
         let (certificate, key) = (certificate.display(), key.display());
         format!(
@@ -43,20 +66,22 @@ pub fn launch_tls(authority: SocketAddr, certificate: &str, key: &str) -> Daemon
     })
 }
 
-fn launch_with(
-    authority: SocketAddr,
-    extra: impl Fn(u16) -> String + Send + Sync + 'static,
-) -> Daemon {
-    launch_as("iterator", authority, extra)
+/// Where the root and these zones are, since a delegation names no port.
+fn stubs(authority: SocketAddr, zones: &[String]) -> String {
+    let (ip, port) = (authority.ip(), authority.port());
+    let stub = |zone: &str| {
+        format!("stub-zone:\n  name: \"{zone}\"\n  stub-addr: {ip}@{port}\n  stub-prime: no\n")
+    };
+    zones.iter().fold(stub("."), |text, zone| text + &stub(zone))
 }
 
-fn launch_as(
+fn launch_with(
+    stubs: &str,
     modules: &'static str,
-    authority: SocketAddr,
     extra: impl Fn(u16) -> String + Send + Sync + 'static,
 ) -> Daemon {
     let local = TEST_ZONES.map(|zone| format!("  local-zone: \"{zone}\" nodefault\n")).concat();
-    let upstream = format!("{}@{}", authority.ip(), authority.port());
+    let stubs = stubs.to_owned();
     let recipe = Recipe {
         program: "unbound",
         debian_package: "unbound",
@@ -81,11 +106,7 @@ fn launch_as(
   module-config: "{modules}"
 {local}{extra}remote-control:
   control-enable: no
-stub-zone:
-  name: "."
-  stub-addr: {upstream}
-  stub-prime: no
-"#
+{stubs}"#
             )
         }),
     };

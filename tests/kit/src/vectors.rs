@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
-use std::thread;
 
 use serde::Deserialize;
 
 use crate::dns_zone::Zone;
+use crate::process::side_by_side;
 
 const FILE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../vectors/rfc8686.toml"));
 
@@ -28,21 +27,16 @@ pub fn check_each<S>(
     start: impl Fn(&Zone) -> S + Sync,
     check: impl Fn(&S, &Vector) + Sync,
 ) {
-    let groups = Mutex::new(by_zone(vectors).into_iter());
-    let next = || groups.lock().ok().and_then(|mut groups| groups.next());
-    let work = || {
-        while let Some(group) = next() {
-            let server = start(&group[0].zone());
-            for vector in &group {
-                check(&server, vector);
-            }
+    side_by_side(by_zone(vectors), |group| {
+        let server = start(&group[0].zone());
+        for vector in &group {
+            check(&server, vector);
         }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+    });
 }
 
-fn by_zone(vectors: Vec<Vector>) -> Vec<Vec<Vector>> {
+/// The vectors that share a zone, together.
+pub fn by_zone(vectors: Vec<Vector>) -> Vec<Vec<Vector>> {
     let mut groups: BTreeMap<Vec<String>, Vec<Vector>> = BTreeMap::new();
     for vector in vectors {
         groups.entry(vector.zone.clone()).or_default().push(vector);

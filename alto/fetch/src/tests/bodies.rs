@@ -1,4 +1,4 @@
-//! hardening.md T4, T10 and section 3: bodies that are too large, broken or encoded, and how many
+//! Bodies that are too large, broken or encoded, and how many
 //! requests are under way.
 
 use std::io::Write;

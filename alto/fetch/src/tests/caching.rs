@@ -1,9 +1,9 @@
-//! RFC 9110 §13 and spec 6.2: asking for a change only.
+//! RFC 9110 §13, RFC 9111: asking for a change only.
 
 use std::time::Duration;
 
 use super::server::{Asked, Server, redirect, reply};
-use super::world::{get, open_fetcher};
+use super::world::{get, open_fetcher, read};
 use crate::{BodyKind, Content, Request};
 
 const DATE: &str = "Tue, 15 Nov 1994 08:12:31 GMT";
@@ -56,6 +56,19 @@ async fn validators_are_sent_where_they_came_from() {
         asked.iter().map(|asked| (asked.target(), asked.header("if-none-match"))).collect();
     let expected = [("/", None), ("/map", None), ("/", None), ("/map", Some("\"v1\""))];
     assert_eq!(conditions, expected);
+}
+
+/// RFC 9111 §5.2.1.4: caches are passed by on demand only.
+#[tokio::test]
+async fn caches_on_the_way_are_passed_by_on_demand() {
+    let server = versioned().await;
+    let uri = format!("http://a.test:{}/map", server.port());
+    for anew in [false, true] {
+        read(&open_fetcher(&[]), Request { anew, ..get(&uri) }).await.unwrap();
+    }
+    let asked: Vec<_> = server.asked();
+    let told: Vec<_> = asked.iter().map(|asked| asked.header("cache-control")).collect();
+    assert_eq!(told, [None, Some("no-cache")]);
 }
 
 /// A 304 that nobody asked for says nothing.

@@ -1,4 +1,4 @@
-//! hardening.md T22: environment variables change nothing.
+//! Environment variables change nothing.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! hardening.md T3: redirects over real connections.
+//! Redirects over real connections: loops, chains, ways down to http, what survives a hop.
 
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ async fn each_host_proves_its_own_name() {
 }
 
 /// Headers are the same few on each leg: nothing of the caller's or of the first host's goes on to
-/// the next (T19: no referer, no cookies, a fixed user agent).
+/// the next: no referer, no cookies, a fixed user agent.
 #[tokio::test]
 async fn no_header_survives_a_hop() {
     let end = Server::start(None, |_| reply(200, &[], b"{}")).await;

@@ -1,4 +1,4 @@
-//! hardening.md T7: slow servers, with the limits shortened so that tests are not.
+//! Slow servers, with the limits shortened so that tests are not.
 
 use std::io;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! hardening.md T15: each way in which trust fails, refused with its own code.
+//! Each way in which trust fails, refused with its own code.
 
 use std::sync::Arc;
 

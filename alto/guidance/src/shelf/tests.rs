@@ -36,7 +36,35 @@ fn fresh_then_due_then_expired() {
     assert!(matches!(shelf.look_ahead(&server, after(49)), Look::Fetch(Some(_))));
     assert!(matches!(shelf.look(&server, after(59)), Look::Fresh(_)));
     assert!(matches!(shelf.look(&server, after(60)), Look::Fetch(Some(_))));
-    assert!(shelf.fresh(&server, after(59)).is_some() && shelf.fresh(&server, after(60)).is_none());
+    assert!(shelf.known(&server, after(59)).is_some() && shelf.known(&server, after(60)).is_none());
+}
+
+/// A glance says what a look ahead would lead to: the table at hand, and whether to fetch.
+#[test]
+fn a_glance_foretells() {
+    let (mut shelf, now) = (Shelf::new(1 << 20), Instant::now());
+    let server = uri(1);
+    let check = |shelf: &mut Shelf, seconds, at_hand, state| {
+        let then = now + Duration::from_secs(seconds);
+        let glance = shelf.glance(&server, then);
+        assert_eq!((glance.table.is_some(), glance.state), (at_hand, state), "{seconds}");
+        let fetches = matches!(shelf.look_ahead(&server, then), Look::Fetch(_));
+        assert_eq!(fetches, state == State::Due, "{seconds}");
+    };
+    check(&mut shelf, 0, false, State::Due);
+    put(&mut shelf, &server, Ok(loaded(&server, now)), now);
+    check(&mut shelf, 47, true, State::Rest);
+    check(&mut shelf, 49, true, State::Due);
+    check(&mut shelf, 60, false, State::Due);
+    let (landing, flight) = watch::channel(None);
+    shelf.take_off(&server, flight, now);
+    check(&mut shelf, 49, true, State::Flying);
+    check(&mut shelf, 60, false, State::Flying);
+    drop(landing);
+    put(&mut shelf, &server, Err(failure(&server)), now + Duration::from_secs(50));
+    check(&mut shelf, 55, true, State::Failing);
+    check(&mut shelf, 79, false, State::Failing);
+    check(&mut shelf, 80, false, State::Due);
 }
 
 /// While a flight is under way all wait for it; one that was dropped is not waited for.
@@ -67,6 +95,58 @@ fn pauses_grow() {
     assert!(matches!(shelf.look(&server, now + FIRST_PAUSE), Look::Fetch(_)));
 }
 
+/// A table that has expired is used for an hour more while its server cannot be reached, marked; one
+/// that was refused, or whose server refuses, is not.
+#[test]
+fn stale_while_unreachable() {
+    let server = uri(1);
+    let status = |status| {
+        let (media_type, body) = (None, Arc::default());
+        let reply = alto_fetch::StatusReply { status, retry_after: None, media_type, body };
+        Error::new(&server, Fault::Fetch(alto_fetch::Fault::Status(Box::new(reply))))
+    };
+    let broken = Error::new(&server, Fault::Fetch(alto_fetch::Fault::Broken("half".into())));
+    let memory = Error::new(&server, Fault::Memory { needed: 2, limit: 1 });
+    for (error, used) in [
+        (failure(&server), true),
+        (status(503), true),
+        (broken, true),
+        (status(404), false),
+        (memory, false),
+    ] {
+        let (mut shelf, start) = (Shelf::new(1 << 20), Instant::now());
+        put(&mut shelf, &server, Ok(loaded(&server, start)), start);
+        let now = start + MINUTE;
+        put(&mut shelf, &server, Err(error.clone()), now);
+        let looks = shelf.look(&server, now);
+        assert_eq!(matches!(looks, Look::Stale(_)), used, "{error}: {looks:?}");
+        assert_eq!(matches!(looks, Look::Failing(_)), !used, "{error}: {looks:?}");
+        let known = shelf.known(&server, now);
+        let codes = known.map(|table| table.warnings()[0].code);
+        assert_eq!(codes, used.then_some("stale"), "{error}");
+        assert!(matches!(shelf.look(&server, now + FIRST_PAUSE), Look::Fetch(Some(_))));
+        // An hour after it expired it is too old.
+        let late = now + LONGEST_STALE;
+        put(&mut shelf, &server, Err(error), late);
+        assert!(shelf.known(&server, late).is_none());
+        assert!(matches!(shelf.look(&server, late), Look::Failing(_)));
+    }
+}
+
+/// As long as a table is fresh, a failure to fetch it anew does not mark it.
+#[test]
+fn a_fresh_table_is_not_stale() {
+    let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
+    put(&mut shelf, &server, Ok(loaded(&server, now)), now);
+    let (_landing, flight) = watch::channel(None);
+    shelf.take_off(&server, flight, now);
+    let landed = shelf.land(&server, Err(failure(&server)), now + MINUTE / 2).unwrap();
+    assert!(landed.warnings().is_empty());
+    assert!(shelf.failing(&server, now + MINUTE / 2).is_some());
+    shelf.succeeded(&server);
+    assert!(shelf.failing(&server, now + MINUTE / 2).is_none());
+}
+
 /// What is our own fault does not count against a server.
 #[test]
 fn our_faults_are_not_theirs() {
@@ -85,10 +165,10 @@ fn the_budget_is_kept() {
     for (step, number) in (0..3).zip(0..3) {
         put(&mut shelf, &uri(number), Ok(loaded(&uri(number), now)), after(step));
     }
-    assert!(shelf.fresh(&uri(0), after(5)).is_some()); // now server 1 is the one used longest ago
+    assert!(shelf.known(&uri(0), after(5)).is_some()); // now server 1 is the one used longest ago
     put(&mut shelf, &uri(3), Ok(loaded(&uri(3), now)), after(6));
     let kept: Vec<bool> =
-        (0..4).map(|number| shelf.fresh(&uri(number), after(7)).is_some()).collect();
+        (0..4).map(|number| shelf.known(&uri(number), after(7)).is_some()).collect();
     assert_eq!((kept, shelf.octets()), (vec![true, false, true, true], 3 * each));
 }
 

@@ -153,7 +153,7 @@ fn map(prefixes: &[(&str, u16)]) -> Result<PrefixMap, PrefixFault> {
     PrefixMap::new(prefixes.iter().map(|(net, pid)| (net.parse().unwrap(), Pid::new(*pid))), 100)
 }
 
-/// Spec 6.4: the map for vectors.
+/// The map for vectors.
 #[test]
 fn longest_prefix_wins() {
     let prefixes = [
@@ -174,7 +174,7 @@ fn longest_prefix_wins() {
     assert_eq!(map.prefixes(), 6);
 }
 
-/// Spec 6.4: one prefix in two PIDs is refused, also when told apart by host bits only; the same
+/// One prefix in two PIDs is refused, also when told apart by host bits only; the same
 /// pair twice is not.
 #[test]
 fn one_prefix_has_one_pid() {
@@ -186,7 +186,7 @@ fn one_prefix_has_one_pid() {
     assert!(map(&[("192.0.2.0/24", 7), ("192.0.2.9/24", 7)]).is_ok());
 }
 
-/// T5: the cap is met exactly.
+/// The cap is met exactly.
 #[test]
 fn limit_counts_both_families() {
     let nets = ["192.0.2.0/24", "2001:db8::/32", "::/0"].map(|net| net.parse().unwrap());

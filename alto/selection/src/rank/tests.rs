@@ -15,7 +15,7 @@ fn same(one: &Ranked<u8>, other: &Ranked<u8>) -> bool {
 }
 
 proptest! {
-    /// T6: a ranking is a permutation of the input, and each rank is one more than the number of
+    /// A ranking is a permutation of the input, and each rank is one more than the number of
     /// candidates that are better (the slow twin).
     #[test]
     fn ranks_count_the_better(input in candidates()) {
@@ -36,7 +36,7 @@ proptest! {
         prop_assert!(ranked.windows(2).all(|pair| pair[0].rank <= pair[1].rank));
     }
 
-    /// T6: the order given does not show, but for candidates without a cost, which keep it.
+    /// The order given does not show, but for candidates without a cost, which keep it.
     #[test]
     fn input_order_does_not_show(
         (input, shuffled) in candidates().prop_flat_map(|c| (Just(c.clone()), Just(c).prop_shuffle())),
@@ -49,7 +49,7 @@ proptest! {
         prop_assert_eq!(last, unknown);
     }
 
-    /// T17: to a consumer outside the prefix that led to the server, its map means nothing.
+    /// To a consumer outside the prefix that led to the server, its map means nothing.
     #[test]
     fn a_map_ranks_nothing_for_others(consumer: u32, candidates: Vec<u32>) {
         let table = everywhere();
@@ -73,7 +73,7 @@ fn everywhere() -> Table {
     Table::new(PrefixMap::new([("0.0.0.0/0".parse().unwrap(), pid)], 1).unwrap(), costs, 0)
 }
 
-/// Spec 12: ranks 1, 1, 3; those without a cost share the rank behind all others, duplicates stay.
+/// Ranks 1, 1, 3; those without a cost share the rank behind all others, duplicates stay.
 #[test]
 fn competition_ranks() {
     let ranked =

@@ -1,7 +1,7 @@
 //! Peers drawn without a map.
 
-use super::Ask;
 use super::peers::Peers;
+use super::{Ask, Role};
 use crate::random::{Random, scrambled};
 use crate::record::Record;
 use crate::sorted::{CHUNK, Sorted};
@@ -33,30 +33,46 @@ impl<R: Record> Peers<R> {
 
     /// Appends up to `ask.k` peers drawn at random from those not in `out`.
     pub(crate) fn add_random(&self, ask: &Ask<R>, out: &mut Vec<R>) {
-        let lists: Vec<_> = self.lists_for(ask.role).filter(|list| list.len() > 0).collect();
         let offered = self.offered(ask.role);
         let mut taken = Taken::new(out, ask.requester);
         let enough = out.len().saturating_add(ask.k);
         let mut random = Random::new(ask.seed);
         if offered / 2 <= enough {
-            let all = lists.iter().copied().flat_map(Sorted::chunks).flatten();
-            let free = all.map(|peer| peer.record).filter(|record| taken.is_free(record, out));
-            let mut free: Vec<R> = free.collect();
-            let count = free.len();
-            for at in 0..ask.k.min(count) {
-                free.swap(at, at + random.below(count - at));
-            }
-            out.extend(free.into_iter().take(ask.k));
+            self.add_of_few(ask, &taken, &mut random, out);
             return;
         }
+        let leechers = self.count(Role::Leecher);
         // At least half of the peers are free, so this ends soon.
         while out.len() < enough {
-            let first = random.below(offered) < lists[0].len();
-            let record = lists[usize::from(!first)].draw(&mut random).record;
+            let is_leecher = random.below(offered) < leechers;
+            let list = self.list(if is_leecher { Role::Leecher } else { Role::Seeder });
+            let record = list.draw(&mut random).record;
             if taken.is_free(&record, out) {
                 taken.mark(&record);
                 out.push(record);
             }
+        }
+    }
+
+    /// The same where most peers are wanted: all are looked at, and each is taken with the chance
+    /// that makes the number right.
+    fn add_of_few(&self, ask: &Ask<R>, taken: &Taken<R>, random: &mut Random, out: &mut Vec<R>) {
+        let peers = || self.lists_for(ask.role).flat_map(Sorted::chunks).flatten();
+        let mut left = peers().filter(|peer| taken.is_free(&peer.record, out)).count();
+        let (start, mut wanted) = (out.len(), ask.k.min(left));
+        for peer in peers() {
+            if taken.is_free(&peer.record, out) {
+                if random.below(left) < wanted {
+                    out.push(peer.record);
+                    wanted -= 1;
+                }
+                left -= 1;
+            }
+        }
+        // In no order that tells anything.
+        let added = &mut out[start..];
+        for at in 0..added.len() {
+            added.swap(at, at + random.below(added.len() - at));
         }
     }
 }
@@ -77,13 +93,13 @@ fn spread<'c, T>(
 }
 
 /// Which records are taken: a hint in bits, since comparing with each would cost more.
-struct Taken<R> {
+pub(crate) struct Taken<R> {
     bits: [u64; 64],
     requester: R,
 }
 
 impl<R: Record> Taken<R> {
-    fn new(out: &[R], requester: R) -> Self {
+    pub(crate) fn new(out: &[R], requester: R) -> Self {
         let mut taken = Self { bits: [0; 64], requester };
         for record in out {
             taken.mark(record);
@@ -96,7 +112,7 @@ impl<R: Record> Taken<R> {
         self.bits[word] |= bit;
     }
 
-    fn is_free(&self, record: &R, out: &[R]) -> bool {
+    pub(crate) fn is_free(&self, record: &R, out: &[R]) -> bool {
         let (word, bit) = Self::place(record);
         let may_be_taken = self.bits[word] & bit != 0;
         *record != self.requester && !(may_be_taken && out.contains(record))

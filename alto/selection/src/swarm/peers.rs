@@ -157,7 +157,7 @@ impl<R: Record> Peers<R> {
         self.logged += 1;
     }
 
-    fn list(&self, role: Role) -> &Sorted<Peer<R>> {
+    pub(super) fn list(&self, role: Role) -> &Sorted<Peer<R>> {
         match role {
             Role::Leecher => &self.leechers,
             Role::Seeder => &self.seeders,

@@ -38,7 +38,7 @@ proptest! {
         }
     }
 
-    /// Spec 6.5: an order has every PID once, defined costs first and ascending, ties marked; those
+    /// An order has every PID once, defined costs first and ascending, ties marked; those
     /// without a cost and "no PID" are one tie at the end.
     #[test]
     fn orders_have_all_pids_best_first(cells in cells(), consumer in 0..PIDS) {
@@ -83,7 +83,7 @@ proptest! {
     }
 }
 
-/// T5, T6: what is refused, and the cap at its edge.
+/// What is refused, and the cap at its edge.
 #[test]
 fn refuses_bad_cells() {
     let one = |cost| [(pid(0), pid(1), cost)];
@@ -121,7 +121,7 @@ fn packs_where_costs_repeat() {
     }
 }
 
-/// T17: a server speaks only for the prefix that led to it.
+/// A server speaks only for the prefix that led to it.
 #[test]
 fn a_consumer_elsewhere_has_no_row() {
     let nets = ["0.0.0.0/0", "::/0"].map(|net| (net.parse().unwrap(), pid(0)));

@@ -1,5 +1,7 @@
 //! The best k of a view.
 
+use std::cell::RefCell;
+
 use super::groups::{Group, Groups};
 use crate::random::Random;
 use crate::record::Record;
@@ -23,13 +25,20 @@ pub(super) struct Choice<'a, R> {
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     code: usize,
-    /// Its peers, the requester not counted.
+    /// Its peers, the requester not counted, whatever the cap.
     size: usize,
     /// Whether the requester is among them. Looking for it in the few groups visited costs less
     /// than looking up its PID.
     has_requester: bool,
     /// Equal for PIDs of equal cost.
     class: usize,
+    /// What it costs, where hits are sorted by it.
+    cost: f64,
+}
+
+thread_local! {
+    /// Kept from choice to choice, so that there is nothing to allocate on an announce's path.
+    static HITS: RefCell<Vec<Hit>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Steps of an order looked at together: few at first, for often a few PIDs are enough.
@@ -48,11 +57,25 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
-        let few = self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids();
-        let hits = if few { self.all_sorted() } else { self.nearest() };
+        HITS.with_borrow_mut(|hits| {
+            hits.clear();
+            if self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids() {
+                self.all_sorted(hits);
+            } else {
+                self.nearest(hits);
+            }
+            self.take_from(hits, out);
+        });
+    }
+
+    fn take_from(&mut self, hits: &[Hit], out: &mut Vec<R>) {
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
-            self.take(class, &mut random, out);
+            if self.ask.pid_cap < usize::MAX {
+                self.take_capped(class, &mut random, out);
+            } else {
+                self.take(class, &mut random, out);
+            }
             if self.left == 0 {
                 break;
             }
@@ -60,27 +83,25 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     /// All PIDs that have peers, best first: for swarms in few PIDs.
-    fn all_sorted(&self) -> Vec<Hit> {
+    fn all_sorted(&self, hits: &mut Vec<Hit>) {
         let cost = |code| {
             let pid = u32::try_from(code).ok().and_then(Pid::from_code);
             self.table.cost(Some(self.consumer), pid).unwrap_or(f64::INFINITY)
         };
         let codes = self.groups.codes(self.ask.role);
-        let mut sorted: Vec<(f64, usize)> = codes.map(|code| (cost(code), code)).collect();
-        sorted.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
+        hits.extend(codes.map(|code| Hit { cost: cost(code), ..self.hit(code, 0) }));
+        hits.sort_unstable_by(|one, other| one.cost.total_cmp(&other.cost));
         let mut class = 0;
         let mut last = None;
-        let hit = |(cost, code)| {
-            class += usize::from(last.replace(cost) != Some(cost));
-            self.hit(code, class)
-        };
-        sorted.into_iter().map(hit).collect()
+        for hit in hits {
+            class += usize::from(last.replace(hit.cost) != Some(hit.cost));
+            hit.class = class;
+        }
     }
 
     /// The PIDs that have peers, best first, until whole classes have enough.
-    fn nearest(&self) -> Vec<Hit> {
+    fn nearest(&self, hits: &mut Vec<Hit>) {
         let order = self.table.order(self.consumer);
-        let mut hits: Vec<Hit> = Vec::with_capacity(16);
         let (mut sum, mut class, mut block) = (0, 0, *BLOCK.start());
         let mut found = [(0, 0); *BLOCK.end()];
         let mut rest = order.steps();
@@ -88,15 +109,14 @@ impl<'a, R: Record> Choice<'a, R> {
             let (steps, behind) = rest.split_at(block.min(rest.len()));
             for &(code, class) in self.occupied(steps, &mut class, &mut found) {
                 if sum >= self.ask.k && hits.last().is_some_and(|last| last.class != class) {
-                    return hits;
+                    return;
                 }
                 let hit = self.hit(code, class);
-                sum += hit.size;
+                sum += self.quota(&hit);
                 hits.push(hit);
             }
             (rest, block) = (behind, (block * 2).min(*BLOCK.end()));
         }
-        hits
     }
 
     /// The codes among these steps that have peers, each with its class, counted on from `class`.
@@ -123,7 +143,7 @@ impl<'a, R: Record> Choice<'a, R> {
             size += group.len() - usize::from(is_here);
             has_requester |= is_here;
         }
-        Hit { code, size, has_requester, class }
+        Hit { code, size, has_requester, class, cost: 0.0 }
     }
 
     /// Takes all of a class of equal costs, or as many as are wanted from a random place on.
@@ -134,6 +154,24 @@ impl<'a, R: Record> Choice<'a, R> {
             self.copy(class, random.below(size), out);
         }
         self.copy(class, 0, out);
+    }
+
+    /// Takes from each PID of a class, from a random one on, as many as it may have: from a random
+    /// place on, too.
+    fn take_capped(&mut self, class: &[Hit], random: &mut Random, out: &mut Vec<R>) {
+        let (behind, first) = class.split_at(random.below(class.len()));
+        for hit in first.iter().chain(behind).filter(|hit| hit.size > 0) {
+            let left = self.left;
+            let quota = self.quota(hit).min(left);
+            self.left = quota;
+            self.take(std::slice::from_ref(hit), random, out);
+            self.left = left - quota;
+        }
+    }
+
+    /// How many of its peers a PID may have in the reply.
+    fn quota(&self, hit: &Hit) -> usize {
+        hit.size.min(self.ask.pid_cap)
     }
 
     /// Copies what is left to take from the class, the first `skip` records passed over.

@@ -1,15 +1,15 @@
 //! The maps that tests serve, and the schemas that answers are judged by.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::fs;
-use std::path::PathBuf;
+#[path = "../../../messages/tests/schemas/mod.rs"]
+mod schemas;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_messages::{CostMetric, MediaType};
+use alto_messages::CostMetric;
 use alto_server::{Catalogue, Maps, Text};
-use jsonschema::Registry;
-use serde_json::Value;
+pub(crate) use schemas::valid;
 
 /// The map of RFC 7285's look-ups; PID5 has IPv6 only.
 pub(crate) const NETWORK: &str = "prefix,pid\n0.0.0.0/0,PID1\n::/0,PID0\n192.0.2.0/24,PID2\n\
@@ -28,21 +28,4 @@ pub(crate) fn maps(network: &str) -> Arc<Maps> {
 
 pub(crate) fn catalogue() -> Catalogue {
     Catalogue::new(maps(NETWORK), Duration::from_secs(300)).unwrap()
-}
-
-/// The body as JSON, once the schema of its media type has found it valid.
-pub(crate) fn valid(of: MediaType, body: &[u8]) -> Value {
-    let name = of.as_str().trim_start_matches("application/alto-").trim_end_matches("+json");
-    let read = |name: &str| -> Value {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../messages/tests/schemas");
-        let text = fs::read(folder.join(name).with_extension("json")).unwrap();
-        serde_json::from_slice(&text).unwrap()
-    };
-    let registry = Registry::new().add("urn:alto:names", read("names")).unwrap();
-    let registry = registry.prepare().unwrap();
-    let schema = jsonschema::options().with_registry(&registry).build(&read(name)).unwrap();
-    let value: Value = serde_json::from_slice(body).unwrap();
-    let faults: Vec<_> = schema.iter_errors(&value).map(|fault| fault.to_string()).collect();
-    assert!(faults.is_empty(), "{of}: {faults:?} in {value}");
-    value
 }

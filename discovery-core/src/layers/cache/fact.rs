@@ -22,7 +22,7 @@ pub(super) enum Fact {
     Nothing,
 }
 
-/// The longest life of an answer that might have been more specific (hardening T20).
+/// The longest life of an answer that might have been more specific.
 const INCOMPLETE: Duration = Duration::from_secs(60);
 
 impl Fact {

@@ -248,7 +248,7 @@ mod tests {
         (u16::try_from(first).unwrap(), bits)
     }
 
-    /// Spec 4: 40000 lies in the block 0x9c00 to 0x9cff.
+    /// 40000 lies in the block 0x9c00 to 0x9cff.
     #[test]
     fn a_port_range_shrinks_to_an_aligned_block() {
         assert_eq!(ports(0x9c00, 0x9cff, 40_000), (0x9c00, 8));

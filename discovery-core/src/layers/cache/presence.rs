@@ -1,7 +1,8 @@
 //! Which lengths and shapes of keys there are at all, so that a read probes no others.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
+use super::super::sync::{AtomicU32, AtomicU64};
 use super::key::{Key, SHAPES, Shape};
 
 /// Bits for readers. Only the writer, who holds the [`Counts`], changes them.

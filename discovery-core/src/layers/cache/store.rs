@@ -1,13 +1,17 @@
 //! Facts by scope: many readers, one writer at a time. No I/O; `now` is an argument.
 
+#[cfg(all(test, shuttle))]
+mod models;
+
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 use tokio::time::Instant;
 
+use super::super::sync::{Mutex, MutexGuard, RwLock};
 use super::entry::Entry;
 use super::fact::{Fact, past_its_life};
 use super::key::{Address, Key, Question, shapes_of};
@@ -134,21 +138,28 @@ impl Store {
     /// better is known: a newer fact, or for an incomplete answer a complete one.
     pub(super) fn keep(&self, peer: &Peer<'_>, fact: Fact, now: Instant) {
         let mut writer = self.writer();
+        if !self.knows_better(peer, &fact, now) {
+            self.put(peer, fact, now, &mut writer);
+        }
+    }
+
+    fn knows_better(&self, peer: &Peer<'_>, fact: &Fact, now: Instant) -> bool {
         let is_better = |_: &Stripe, entry: &Entry| {
             let is_newer = entry.fact.since() > fact.since();
             let is_fuller = fact.is_incomplete() && entry.fact.is_complete();
             (entry.holds(now) && (is_newer || is_fuller)).then_some(())
         };
-        if self.walk(peer, is_better).is_some() {
-            return;
-        }
+        self.walk(peer, is_better).is_some()
+    }
+
+    fn put(&self, peer: &Peer<'_>, fact: Fact, now: Instant, writer: &mut Writer) {
         let life = writer.shortened(fact.life(now));
         let key = fact.scope().and_then(|scope| Key::under(scope, peer));
         let key = key.filter(|_| !life.is_zero() && !fact.is_claim());
         if let Some(key) = key {
             let ahead = now + life / AHEAD * (AHEAD - 1);
             let entry = Entry::new(key, self.hash(&key), fact, now + life, ahead);
-            self.insert(entry, &mut writer);
+            self.insert(entry, writer);
         }
         // Last, so that a reader meanwhile finds the old or the new if their scopes are the same. If
         // not, it may have passed the one and come late for the other: a miss, and never wrong.
@@ -165,13 +176,23 @@ impl Store {
     /// life of a fact.
     pub(super) fn claim_refresh(&self, peer: &Peer<'_>, now: Instant) -> bool {
         let _writer = self.writer();
+        let key = self.ageing(peer, now);
+        if let Some(key) = key {
+            self.put_off_refresh(&key);
+        }
+        key.is_some()
+    }
+
+    fn ageing(&self, peer: &Peer<'_>, now: Instant) -> Option<Key> {
         let is_ageing = |_: &Stripe, entry: &Entry| {
             (entry.holds(now) && entry.fact.as_known().is_some())
                 .then(|| (now >= entry.ahead).then_some(entry.key))
         };
-        let Some(key) = self.walk(peer, is_ageing).flatten() else { return false };
-        self.change(&key, |entry| entry.ahead = entry.expires);
-        true
+        self.walk(peer, is_ageing).flatten()
+    }
+
+    fn put_off_refresh(&self, key: &Key) {
+        self.change(key, |entry| entry.ahead = entry.expires);
     }
 
     pub(super) fn stats(&self) -> super::Stats {

@@ -105,7 +105,7 @@ async fn expiry_is_spread() {
     assert!((60..140).contains(&alive), "{alive} of 200 at the middle of the spread");
 }
 
-/// An answer that might have been better is asked for again after a minute (hardening T20), and
+/// An answer that might have been better is asked for again after a minute, and
 /// takes no complete answer's place.
 #[tokio::test(start_paused = true)]
 async fn incomplete_answers_are_kept_briefly() {
@@ -251,7 +251,7 @@ async fn stale_answers_come_before_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn facts_are_refreshed_ahead() {
     let (layer, inner) = over(Fake::new("a", |_, call, number| {
-        let refreshes = call.freshness == Freshness::Refresh;
+        let refreshes = call.freshness == Freshness::Ahead;
         assert_eq!(refreshes, number > 0);
         (if refreshes { seconds(5) } else { Duration::ZERO }, Ok(found(1_000)))
     }));

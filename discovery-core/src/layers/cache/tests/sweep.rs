@@ -1,4 +1,4 @@
-//! Strangers in great number must not push out those who come back (hardening T8).
+//! Strangers in great number must not push out those who come back.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
 /// A running name server, over UDP; it ends when dropped.
-pub(super) struct NameServer {
+pub(crate) struct NameServer {
     task: JoinHandle<()>,
     address: SocketAddr,
     queries: Arc<AtomicUsize>,
@@ -22,7 +22,7 @@ pub(super) struct NameServer {
 
 impl NameServer {
     /// Serves a master file for the root zone on a free port of 127.0.0.1.
-    pub(super) async fn start(zone: &str) -> io::Result<Self> {
+    pub(crate) async fn start(zone: &str) -> io::Result<Self> {
         let zone = Zone::read(zone)?;
         let queries = Arc::new(AtomicUsize::new(0));
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -32,19 +32,19 @@ impl NameServer {
     }
 
     /// Switches it off: from now on its port is closed.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.task.abort();
         // Its socket is closed once the task has ended, which here is by being aborted.
         let _ = (&mut self.task).await;
     }
 
     /// Where it listens, or did.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Queries received so far.
-    pub(super) fn queries(&self) -> usize {
+    pub(crate) fn queries(&self) -> usize {
         self.queries.load(Ordering::Relaxed)
     }
 }
