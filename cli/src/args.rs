@@ -35,7 +35,7 @@ pub(crate) enum Command {
         after_help = "Exit status: 0 no finding, 1 findings, 2 usage, 4 nobody can be asked for it."
     )]
     Check(CheckOptions),
-    /// Say what a code of `check` or `doctor` means, and what to do.
+    /// Say what a code of `check`, `doctor` or `discover` means, and what to do.
     Explain {
         /// The code; none: all of them.
         code: Option<String>,

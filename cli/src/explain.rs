@@ -1,4 +1,4 @@
-//! `alto explain`: what the codes of findings mean.
+//! `alto explain`: what the codes of findings and errors mean.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -165,6 +165,78 @@ const ENTRIES: &[Entry] = &[
         "RFC 4592 §2.2.1, RFC 8686 §5.2.1",
     ),
     entry(
+        "bogus",
+        "The data should be authentic and is not: somebody forged it, or its signatures ran out.",
+        "if it is your zone, sign it again; if it is not, tell its holder. See also `dnssec`.",
+        "RFC 4033 §5, RFC 8914 §4",
+    ),
+    entry(
+        "config",
+        "A key of the configuration, or its value, is wrong.",
+        "the message names the key and what is wanted.",
+        "docs/operations.md",
+    ),
+    entry(
+        "internal",
+        "Something happened that must not.",
+        "report it, with what `--explain` says.",
+        "CONTRIBUTING.md",
+    ),
+    entry(
+        "invalid-input",
+        "What was given is neither an address nor a prefix.",
+        "write 198.51.100.7, 198.51.100.0/24, 2001:db8::1 or 2001:db8::/32.",
+        "RFC 8686 §3.1",
+    ),
+    entry(
+        "invalid-service",
+        "The service parameter is none.",
+        "write SERVICE[:PROTOCOL]..., such as ALTO:https.",
+        "RFC 4848 §4.5",
+    ),
+    entry(
+        "limit-reached",
+        "A limit of ours on questions was reached. Nothing is known of the peer; the next try asks again.",
+        "raise dns.zone_qps, dns.total_qps or dns.in_flight if the load is meant.",
+        "docs/operations.md",
+    ),
+    entry(
+        "not-global",
+        "The address means nothing outside its own network, so nobody outside can be asked about it.",
+        "--allow-private or --allow-documentation, with a resolver that knows the address space.",
+        "RFC 8686 §5.1.3",
+    ),
+    entry(
+        "refused-by-policy",
+        "A server was named that may not be contacted. See also `policy`.",
+        "--allow-private, if it is in your own network.",
+        "SECURITY.md",
+    ),
+    entry(
+        "timeout",
+        "No reply came in time. That says nothing about the peer; try again.",
+        "see `alto doctor`; dns.timeout and discovery.timeout bound the wait.",
+        "RFC 8686 §3.5",
+    ),
+    entry(
+        "unreachable",
+        "The resolver cannot be reached.",
+        "see `alto doctor`.",
+        "docs/operations.md",
+    ),
+    entry(
+        "unsupported-prefix-length",
+        "The prefix is shorter than the procedure knows: /8 for IPv4, /32 for IPv6.",
+        "ask for its parts.",
+        "RFC 8686 §3.2",
+    ),
+    entry(
+        "upstream-failure",
+        "The resolver replied, but not with an answer: SERVFAIL, REFUSED, or what cannot be read.",
+        "see `alto doctor`, and the resolver's log.",
+        "RFC 8686 §3.5",
+    ),
+    entry(
         "clock",
         "Our clock is outside the validity of the root zone's signatures.",
         "set the clock, and keep it set by NTP.",
@@ -206,6 +278,28 @@ const ENTRIES: &[Entry] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alto_discovery::code;
+
+    /// What `alto discover` says when it finds nothing is explained too.
+    #[test]
+    fn the_codes_of_discover() {
+        for code in [
+            code::BOGUS,
+            code::CONFIG,
+            code::INTERNAL,
+            code::INVALID_INPUT,
+            code::INVALID_SERVICE,
+            code::LIMIT,
+            code::NOT_GLOBAL,
+            code::POLICY,
+            code::TIMEOUT,
+            code::UNREACHABLE,
+            code::UNSUPPORTED_PREFIX_LENGTH,
+            code::UPSTREAM_FAILURE,
+        ] {
+            assert!(ENTRIES.iter().any(|entry| entry.code == code), "{code}");
+        }
+    }
 
     #[test]
     fn each_code_is_there_once() {

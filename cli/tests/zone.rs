@@ -7,8 +7,11 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use alto_testkit::client::Client;
 use alto_testkit::process::installed;
+use alto_testkit::wire::{Question, Seen};
 use alto_testkit::{Daemon, NameServer as _, Zone, ZoneFile, bind, knot, nsd, pdns};
 use ipnet::IpNet;
 use proptest::prelude::*;
@@ -166,6 +169,44 @@ fn pdns_serves_what_is_written() {
     is_found_again("pdns", pdns::launch);
 }
 
+/// Port blocks, with one inside another's gap, on each server: a port has the records of its block
+/// and no other's, and the names of ports take nothing from the address.
+#[test]
+fn port_blocks_on_each_server() {
+    let output = alto(&["zone", "--prefix", "198.51.100.0/24", "--uri", "https://a.example/ird"])
+        .args(["--prefix", "198.51.100.3", "--port-block", "40000-40511"])
+        .args(["--uri", "https://b.example/ird", "--port-block", "40512-44999"])
+        .args(["--uri", "https://c.example/ird", "--port-block", "1024-1024"])
+        .args(["--uri", "https://c.example/ird"])
+        .output()
+        .unwrap();
+    let zone = [root_zone(&String::from_utf8(output.stdout).unwrap())];
+    let servers = |port: u16| match port {
+        1024 | 40_512..=44_999 => Some("https://c.example/ird"),
+        40_000..=40_511 => Some("https://b.example/ird"),
+        _ => None,
+    };
+    let client = Client::new(Duration::from_secs(10));
+    for server in
+        [nsd::launch(&zone), bind::launch(&zone), knot::launch(&zone), pdns::launch(&zone)]
+    {
+        let edges = [0, 1023, 1024, 1025, 39_999, 40_000, 40_511, 40_512, 44_999, 45_000, u16::MAX];
+        for port in edges.into_iter().chain((38_000..46_000).step_by(83)) {
+            let digits: Vec<char> = format!("{port:04x}").chars().collect();
+            let [a, b, c, d] = digits[..] else { panic!("four digits") };
+            let name = format!("{d}.{c}.{b}.{a}._p.3.100.51.198.in-addr.arpa.");
+            let reply = client.ask(server.address(), &Question::naptr(port, &name)).unwrap();
+            let reply = Seen::read(&reply).unwrap();
+            let data = reply.sections[0].iter().map(|record| String::from_utf8_lossy(&record.data));
+            let data: Vec<_> = data.collect();
+            assert_eq!(data.len(), usize::from(servers(port).is_some()), "{server:?} {port}");
+            assert!(data.iter().all(|data| data.contains(servers(port).unwrap())), "{port}");
+        }
+        let host = ["198.51.100.3".parse().unwrap()];
+        assert_eq!(found(&server, &host), [["https://a.example/ird"]], "{server:?}");
+    }
+}
+
 /// tinydns-data takes the lines, and tinydns-get sees in them what a master file says.
 #[test]
 fn tinydns_serves_what_is_written() {
@@ -228,6 +269,15 @@ fn a_provider_of_full_size() {
     for (peer, found) in peers.iter().zip(found(&server, &peers)) {
         assert_eq!(found, wanted(&plan, *peer), "{peer}");
     }
+    let prefixes: Vec<String> = plan.keys().map(ToString::to_string).collect();
+    let resolver = server.address().to_string();
+    let mut check = alto(&["check", "--json", "--no-fetch", "--addresses", "16"]);
+    check.args(["--resolver", &resolver, "--prefix", &prefixes.join(",")]);
+    let output = check.output().unwrap();
+    // Where a prefix has the servers of the one around it, it needs no records of its own.
+    let findings = String::from_utf8(output.stdout).unwrap();
+    assert!(findings.lines().all(|line| line.contains("\"overreach\"")), "{findings}");
+    assert!(output.status.code() < Some(2));
 }
 
 /// The words of the command line: groups, places, ports, exceptions, zones.
