@@ -1,5 +1,6 @@
 //! `alto zone`: the records by which a network's ALTO server is found.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -285,17 +286,19 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
         return Err("the header is not `prefix,uri`".into());
     }
     let mut groups: Vec<(Group, Option<usize>)> = Vec::new();
+    let mut places: BTreeMap<IpNet, usize> = BTreeMap::new();
     for (number, line) in lines {
         let (prefix, uri) = line.split_once(',').ok_or(format!("line {number}: no comma"))?;
         let net = net(prefix.trim()).map_err(|fault| format!("line {number}: {fault}"))?;
         let uri = uri.trim();
-        let place = groups.iter().position(|(group, _)| group.nets == [net]);
+        let place = places.get(&net).copied();
         let twice = place.is_some_and(|place| uri.is_empty() || groups[place].1.is_some());
         if twice {
             return Err(format!("line {number}: {net} has a line without a server beside others"));
         }
         let place = place.unwrap_or_else(|| {
             groups.push((Group { nets: vec![net], ..Group::default() }, None));
+            places.insert(net, groups.len() - 1);
             groups.len() - 1
         });
         match uri {

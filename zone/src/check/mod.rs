@@ -41,6 +41,8 @@ pub struct Check<'r> {
 struct Place {
     net: IpNet,
     rungs: Vec<Rung>,
+    /// Asked after `rungs` gave surely nothing (`dns.transition`).
+    fallback: Vec<Rung>,
 }
 
 /// What a name holds.
@@ -82,7 +84,8 @@ impl<'r> Check<'r> {
         let plan = |net| Plan::new(net, rules.granularity, rules.transition, rules.policy);
         let mut peers = Vec::new();
         for net in sample::inside(prefix, addresses) {
-            peers.push(Place { net, rungs: plan(net)?.rungs });
+            let Plan { rungs, fallback } = plan(net)?;
+            peers.push(Place { net, rungs, fallback });
         }
         Ok(Self { prefix, rules, peers, seen: BTreeMap::new() })
     }
@@ -130,7 +133,8 @@ impl<'r> Check<'r> {
     }
 
     fn rung_names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.peers.iter().flat_map(|place| &place.rungs).map(|rung| &rung.name)
+        let all = self.peers.iter().flat_map(|place| place.rungs.iter().chain(&place.fallback));
+        all.map(|rung| &rung.name)
     }
 
     /// The names that walks for the prefix come by, and the wildcards below them. Of others, such as
