@@ -1,6 +1,6 @@
 //! Whom the records reach: holes in the prefix, what wildcards miss, and who is reached beyond it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,10 +64,10 @@ impl Check<'_> {
     }
 
     /// Addresses without a server, as the largest prefixes in which none has one.
-    fn holes(&self, ends: &[(&Place, &End)], explained: &[IpNet]) -> Vec<Finding> {
+    fn holes(&self, ends: &[(&Place, &End)], explained: &BTreeSet<IpNet>) -> Vec<Finding> {
         let is_hole =
             |(place, end): &(&Place, &End)| end.uris.is_empty() && !explained.contains(&place.net);
-        let mut nets: Vec<IpNet> = Vec::new();
+        let mut nets: BTreeSet<IpNet> = BTreeSet::new();
         let mut with: BTreeMap<IpNet, bool> = BTreeMap::new();
         for entry in ends {
             for block in self.blocks(entry.0.net) {
@@ -76,10 +76,7 @@ impl Check<'_> {
         }
         for entry in ends.iter().filter(|entry| is_hole(entry)) {
             let empty = self.blocks(entry.0.net).find(|block| !with[block]);
-            let net = empty.unwrap_or(entry.0.net);
-            if !nets.contains(&net) {
-                nets.push(net);
-            }
+            nets.insert(empty.unwrap_or(entry.0.net));
         }
         let example = ends.iter().find_map(|(_, end)| end.uris.first());
         let more = nets.len().saturating_sub(MOST_HOLES);
@@ -131,7 +128,7 @@ impl Check<'_> {
 
     /// RFC 4592 §2.2.1: a wildcard does not answer for names that exist, such as those with PTR
     /// records. Whom that leaves without the servers it names, is told of, and who they are.
-    fn hidden(&self, ends: &[(&Place, &End)]) -> (Vec<Finding>, Vec<IpNet>) {
+    fn hidden(&self, ends: &[(&Place, &End)]) -> (Vec<Finding>, BTreeSet<IpNet>) {
         let mut missed: BTreeMap<&Arc<str>, Vec<&Place>> = BTreeMap::new();
         for (place, end) in ends {
             let last = end.rung.unwrap_or(place.rungs.len());
