@@ -11,6 +11,7 @@ use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
 use tokio::time::Instant;
 
 use crate::config::DnsConfig;
+use crate::domain;
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::reply;
 use crate::resolvers::{Server, servers};
@@ -87,7 +88,7 @@ impl Patient<'_> {
     }
 
     async fn ask(&self, name: &str, kind: RecordType, wish: Wish) -> Result<Message, Fault> {
-        let name = name_of(name);
+        let name = written(name);
         let question = Question::new(&name, kind).wishing(wish);
         self.exchange.ask(&self.server.way, question, self.until()).await
     }
@@ -237,7 +238,7 @@ fn is_built_in(reply: &Message) -> bool {
     reply.metadata.authoritative
         && reply.metadata.recursion_available
         && reply.authorities.iter().any(|record| match &record.data {
-            RData::SOA(soa) => soa.mname == record.name || soa.mname == name_of("localhost."),
+            RData::SOA(soa) => soa.mname == record.name || soa.mname == written("localhost."),
             _ => false,
         })
 }
@@ -282,8 +283,8 @@ fn span(rrsig: &RData) -> Option<(u32, u32)> {
     Some((at(12)?, at(8)?))
 }
 
-fn name_of(text: &str) -> Name {
-    Name::from_ascii(text).expect("a name written here")
+fn written(name: &str) -> Name {
+    domain::name_of(name).expect("a name written here")
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod backend;
 mod breaker;
 pub mod config;
 mod doctor;
+mod domain;
 mod exchange;
 mod explain;
 pub mod fact;

@@ -37,18 +37,25 @@ struct Shared {
 #[derive(Debug)]
 struct Known {
     entries: Store<Entry>,
-    flights: HashMap<Arc<str>, Landing>,
+    flights: HashMap<Arc<str>, UnderWay>,
 }
 
 /// Where the fact will be once the question under way is answered.
 type Landing = watch::Receiver<Option<Fact>>;
 
 #[derive(Debug)]
+struct UnderWay {
+    landing: Landing,
+    /// The upstream's recoveries when it was asked. Since another one, an outage may have swallowed it.
+    recoveries: u64,
+}
+
+#[derive(Debug)]
 struct Entry {
     fact: Fact,
     /// Failures in a row, up to this one.
     failures: u32,
-    /// The upstream's recoveries when a transport failure was noted.
+    /// The upstream's recoveries when it was asked for what failed.
     recoveries: u64,
 }
 
@@ -115,9 +122,12 @@ impl Names {
         if let Some(fact) = remembered {
             return Ok(Way::Known(fact));
         }
-        let under_way = known.flights.get(name).filter(|landing| landing.borrow().is_none());
-        if let Some(landing) = under_way {
-            return Ok(Way::Join(landing.clone()));
+        let recoveries = shared.upstream.recoveries();
+        let worth_joining = |flight: &&UnderWay| {
+            flight.recoveries == recoveries && flight.landing.borrow().is_none()
+        };
+        if let Some(flight) = known.flights.get(name).filter(worth_joining) {
+            return Ok(Way::Join(flight.landing.clone()));
         }
         if patience.is_zero() {
             return Err(Failure::NoTime);
@@ -127,9 +137,10 @@ impl Names {
         }
         let leave = shared.pace.leave(name, now)?;
         let (land, landing) = watch::channel(None);
-        known.flights.insert(name.clone(), landing.clone());
+        known.flights.insert(name.clone(), UnderWay { landing: landing.clone(), recoveries });
         drop(known); // a flight that ends takes the lock itself
-        let flight = Flight { shared: self.0.clone(), name: name.clone(), land, _leave: leave };
+        let (shared, name) = (self.0.clone(), name.clone());
+        let flight = Flight { shared, name, recoveries, land, _leave: leave };
         tokio::spawn(flight.fly(patience));
         Ok(Way::Start(landing))
     }
@@ -161,6 +172,8 @@ fn failed(failure: Failure, validity: Validity) -> Fact {
 struct Flight {
     shared: Arc<Shared>,
     name: Arc<str>,
+    /// As in [`UnderWay`].
+    recoveries: u64,
     land: watch::Sender<Option<Fact>>,
     _leave: Leave,
 }
@@ -168,7 +181,7 @@ struct Flight {
 impl Flight {
     async fn fly(self, patience: Duration) {
         let reply = self.shared.upstream.ask(&self.name, patience).await;
-        let fact = self.shared.settle(&self.name, reply, Instant::now());
+        let fact = self.shared.settle(&self.name, reply, self.recoveries, Instant::now());
         self.land.send_replace(Some(fact));
     }
 }
@@ -178,7 +191,7 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let mut known = self.shared.known();
         let own = self.land.subscribe();
-        if known.flights.get(&self.name).is_some_and(|landing| landing.same_channel(&own)) {
+        if known.flights.get(&self.name).is_some_and(|flight| flight.landing.same_channel(&own)) {
             known.flights.remove(&self.name);
         }
     }
@@ -209,7 +222,13 @@ impl Shared {
     }
 
     /// Dates a reply and remembers it.
-    fn settle(&self, name: &Arc<str>, reply: Result<Reply, Failure>, now: Instant) -> Fact {
+    fn settle(
+        &self,
+        name: &Arc<str>,
+        reply: Result<Reply, Failure>,
+        recoveries: u64,
+        now: Instant,
+    ) -> Fact {
         match reply {
             Ok(reply) => {
                 if let Some(zone) = &reply.zone {
@@ -219,11 +238,17 @@ impl Shared {
                 self.known().remember(name, fact.clone(), 0, 0);
                 fact
             }
-            Err(failure) => self.settle_failure(name, failure, now),
+            Err(failure) => self.settle_failure(name, failure, recoveries, now),
         }
     }
 
-    fn settle_failure(&self, name: &Arc<str>, failure: Failure, now: Instant) -> Fact {
+    fn settle_failure(
+        &self,
+        name: &Arc<str>,
+        failure: Failure,
+        recoveries: u64,
+        now: Instant,
+    ) -> Fact {
         let mut known = self.known();
         let (failures, sound) = match known.entries.get(name) {
             Some(entry) => {
@@ -234,7 +259,7 @@ impl Shared {
         let validity = Validity::new(now, lifetimes::failure(failures));
         let fact = failed(failure, validity);
         if !sound {
-            known.remember(name, fact.clone(), failures, self.upstream.recoveries());
+            known.remember(name, fact.clone(), failures, recoveries);
         }
         fact
     }
@@ -473,6 +498,30 @@ mod tests {
         upstream.recoveries.fetch_add(1, Ordering::SeqCst);
         upstream.replies(Ok(denial(Holds::NoName, 300)));
         assert_eq!(ask(&names).await.0.content, Content::NoName);
+    }
+
+    /// A question that an outage has swallowed holds up nobody once it is over: it is asked again, and
+    /// that it stays without a reply is not remembered.
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_swallows_only_its_own_questions() {
+        let upstream = Scripted::new(Err(Failure::Timeout), SECOND * 2);
+        let names = names(&upstream, NxdomainCut::Off);
+        let swallowed = names.clone();
+        let swallowed =
+            tokio::spawn(
+                async move { swallowed.ask(&name(), SECOND * 3, Freshness::Cached).await },
+            );
+        sleep(SECOND).await;
+        upstream.recoveries.fetch_add(1, Ordering::SeqCst);
+        let asking = names.clone();
+        let anew = tokio::spawn(async move { ask(&asking).await });
+        sleep(SECOND / 10).await;
+        assert_eq!(upstream.asked(), 2, "it joined what is lost");
+        assert_eq!(swallowed.await.unwrap().0.content, Content::Failed(Failure::Timeout));
+        anew.await.unwrap();
+        let known =
+            names.0.known().remembered(&name(), &*upstream, Freshness::Cached, Instant::now());
+        assert_eq!(known, None);
     }
 
     /// During an outage nobody is asked, what is known is told, and what is remembered of

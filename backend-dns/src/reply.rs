@@ -8,6 +8,7 @@ use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{NAPTR, SOA};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
+use crate::domain::text_of;
 use crate::fact::Failure;
 use crate::naptr::Naptr;
 use crate::upstream::{Holds, Reply};
@@ -131,7 +132,7 @@ fn own(data: &NAPTR) -> Naptr {
         flags: data.flags.clone(),
         services: data.services.clone(),
         regexp: data.regexp.clone(),
-        replacement: text(&data.replacement),
+        replacement: text_of(&data.replacement),
     }
 }
 
@@ -168,7 +169,7 @@ fn denial(
 fn authority(message: &Message, denied: &Name) -> Option<(u32, Arc<str>)> {
     message.authorities.iter().find_map(|record| match &record.data {
         RData::SOA(SOA { minimum, .. }) if record.name.zone_of(denied) => {
-            Some((lifetime(record.ttl).min(lifetime(*minimum)), text(&record.name)))
+            Some((lifetime(record.ttl).min(lifetime(*minimum)), text_of(&record.name)))
         }
         _ => None,
     })
@@ -177,16 +178,6 @@ fn authority(message: &Message, denied: &Name) -> Option<(u32, Arc<str>)> {
 /// A TTL with its highest bit set means zero (RFC 2181 §8).
 fn lifetime(ttl: u32) -> u32 {
     if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl }
-}
-
-/// Lower case, absolute.
-fn text(name: &Name) -> Arc<str> {
-    let mut text = name.to_ascii();
-    text.make_ascii_lowercase();
-    if !text.ends_with('.') {
-        text.push('.');
-    }
-    text.into()
 }
 
 pub(crate) fn word(code: ResponseCode) -> String {

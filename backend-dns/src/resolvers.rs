@@ -1,6 +1,7 @@
 //! The site's resolvers: asked in order, passed over while they cannot be reached.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,8 +13,9 @@ use hickory_resolver::system_conf::read_system_conf;
 use tokio::time::Instant;
 
 use crate::address::ResolverAddress;
-use crate::breaker::Breaker;
+use crate::breaker::{Advice, Breaker};
 use crate::config::{DnsConfig, TIMEOUT};
+use crate::domain::name_of;
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::fact::Failure;
 use crate::reply;
@@ -65,8 +67,8 @@ impl Resolvers {
     }
 
     async fn resolve(&self, name: &str, patience: Duration) -> Result<Reply, Failure> {
-        let asked = Name::from_ascii(name)
-            .map_err(|error| Failure::upstream(format!("{name} is no domain name: {error}")))?;
+        let asked =
+            name_of(name).ok_or_else(|| Failure::upstream(format!("{name} is no domain name")))?;
         let question = Question::new(&asked, RecordType::NAPTR);
         let end = Instant::now() + self.timeout;
         let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX).max(1);
@@ -127,42 +129,55 @@ impl Resolvers {
         question: Question<'_>,
         until: Instant,
     ) -> Result<Message, Failure> {
-        let standing = server.breaker().claim(Instant::now());
-        let worth_it = match standing {
-            Standing::Up => true,
-            Standing::Due => self.is_back(server, until).await,
-            Standing::Down => false,
+        let advice = server.breaker().claim(Instant::now());
+        let worth_it = match advice {
+            Advice::Ask | Advice::AskInDoubt => true,
+            Advice::ProbeFirst => self.is_there(server, until).await,
+            Advice::Leave => false,
         };
         if !worth_it {
             let sentence = format!("the resolver {} cannot be reached", server.address);
             return Err(Failure::Unreachable(sentence.into()));
         }
-        let reply = self.exchange.ask(&server.way, question, until).await;
-        self.note(server, &reply);
+        let asked = Instant::now();
+        let mut reply = pin!(self.exchange.ask(&server.way, question, until));
+        let reply = if advice == Advice::AskInDoubt {
+            tokio::select! {
+                reply = &mut reply => reply,
+                _ = self.is_there(server, until) => reply.await,
+            }
+        } else {
+            reply.await
+        };
+        self.note(server, &reply, asked);
         reply.map_err(|fault| failure(server, fault))
     }
 
-    /// The simplest question, so that a slow zone says nothing about the resolver.
-    async fn is_back(&self, server: &Server, until: Instant) -> bool {
+    /// Whether it replies to the simplest question, so that a slow zone says nothing about it.
+    async fn is_there(&self, server: &Server, until: Instant) -> bool {
         let root = Name::root();
         let question = Question::new(&root, RecordType::NS);
-        let until = until.min(Instant::now() + server.probe_time());
-        let reply = self.exchange.ask(&server.way, question, until).await;
-        self.note(server, &reply);
+        let now = Instant::now();
+        let enough = now + server.probe_time();
+        let reply = self.exchange.ask(&server.way, question, until.min(enough)).await;
+        self.note(server, &reply, now);
+        if matches!(reply, Err(Fault::Silent)) && enough <= until {
+            server.breaker().is_down(Instant::now());
+        }
         reply.is_ok()
     }
 
-    fn note(&self, server: &Server, reply: &Result<Message, Fault>) {
+    fn note(&self, server: &Server, reply: &Result<Message, Fault>, asked: Instant) {
         let now = Instant::now();
         let mut breaker = server.breaker();
         match reply {
             Ok(_) | Err(Fault::Unreadable(_)) => {
-                if breaker.replied() {
+                if breaker.replied(now) {
                     self.recoveries.fetch_add(1, Ordering::Relaxed);
                 }
             }
-            Err(Fault::Silent) => breaker.was_silent(now),
-            Err(Fault::Refused(_)) => breaker.refused(now),
+            Err(Fault::Silent) => breaker.was_silent(asked),
+            Err(Fault::Refused(_)) => breaker.is_down(now),
             Err(Fault::Local(_)) => {}
         }
     }

@@ -137,7 +137,10 @@ pub(crate) struct Unanswered {
 struct Branch {
     /// Still to look at, the next one last.
     pending: Vec<Pending>,
-    visited: Vec<Arc<str>>,
+    /// Where it was, and after how many hops.
+    visited: Vec<(Arc<str>, usize)>,
+    /// The limit of hops cut a chain short.
+    is_cut: bool,
     servers: Vec<Server>,
 }
 
@@ -176,7 +179,10 @@ impl<'r> Walk<'r> {
                 Some(Pending::Server(server)) => self.path.branch.keep(server),
                 Some(Pending::Name { name, hops }) => {
                     if let Some(known) = self.memo.iter().find(|known| known.name == name) {
-                        self.arrive(known.clone(), hops);
+                        let known = known.clone();
+                        if self.path.branch.enters(&known.name, hops) {
+                            self.arrive(known, hops);
+                        }
                     } else if self.asked < MAX_QUERIES {
                         self.path.branch.pending.push(Pending::Name { name: name.clone(), hops });
                         return Some(name);
@@ -247,8 +253,9 @@ impl<'r> Walk<'r> {
     fn enter_rung(&mut self) {
         let name = self.rungs()[self.path.rung].name.clone();
         self.path.branch = Branch {
-            pending: vec![Pending::Name { name: name.clone(), hops: 0 }],
-            visited: vec![name],
+            pending: vec![Pending::Name { name, hops: 0 }],
+            visited: Vec::new(),
+            is_cut: false,
             servers: Vec::new(),
         };
     }
@@ -377,19 +384,36 @@ impl Branch {
             match &record.leads_to {
                 LeadsTo::Server(uri) => ahead.push(Pending::Server(server(record, uri, from))),
                 LeadsTo::Name(name) if hops == MAX_HOPS => {
+                    self.is_cut = true;
                     dropped.push(Dropped::TooDeep(name.clone()));
                 }
-                LeadsTo::Name(name) if self.visited.contains(name) => {
+                LeadsTo::Name(name) if self.was_at(name, hops + 1) => {
                     dropped.push(Dropped::Loop(name.clone()));
                 }
                 LeadsTo::Name(name) => {
-                    self.visited.push(name.clone());
                     ahead.push(Pending::Name { name: name.clone(), hops: hops + 1 });
                 }
             }
         }
         self.pending.extend(ahead.into_iter().rev());
         dropped
+    }
+
+    /// Whether going on at a name after so many hops leads nowhere new. What was reached after more
+    /// hops may have been cut short by their limit.
+    fn was_at(&self, name: &Arc<str>, hops: usize) -> bool {
+        let was_there = |(visited, after): &(Arc<str>, usize)| {
+            visited == name && (*after <= hops || !self.is_cut)
+        };
+        self.visited.iter().any(was_there)
+    }
+
+    fn enters(&mut self, name: &Arc<str>, hops: usize) -> bool {
+        let is_new = !self.was_at(name, hops);
+        if is_new {
+            self.visited.push((name.clone(), hops));
+        }
+        is_new
     }
 
     fn keep(&mut self, server: Server) {

@@ -194,6 +194,29 @@ fn non_terminals_are_followed_in_place() {
     found(in_documentation(&zone), &[R32, R24, R16], &[B]);
 }
 
+/// RFC 3403 §4.1: best first, also where two records lead to one name: it counts where it is reached
+/// first, which is not where it is named first.
+#[test]
+fn a_name_counts_where_it_is_reached_first() {
+    let zone = Zone::of([
+        (R24, records([goes_on(10, "p.example."), u(15, B), goes_on(20, "q.example.")])),
+        ("p.example.", records([goes_on(10, "q.example.")])),
+        ("q.example.", records([u(10, A)])),
+    ]);
+    found(in_documentation(&zone), &[R32, R24, "p.example.", "q.example."], &[A, B]);
+}
+
+/// RFC 3958 §2.2.4: a branch that ends at the limit of hops takes nothing from a shorter one.
+#[test]
+fn a_long_way_round_hides_no_short_one() {
+    let mut zone = chain(5);
+    zone.0.insert(R24.into(), records([goes_on(10, "h1.example."), goes_on(20, "h5.example.")]));
+    zone.0.insert("h5.example.".into(), records([goes_on(10, "end.example.")]));
+    zone.0.insert("end.example.".into(), records([u(10, A)]));
+    let result = in_documentation(&zone);
+    assert_eq!(result.unwrap().servers()[0].uri.as_str(), A);
+}
+
 fn chain(hops: usize) -> Zone {
     let name = |n: usize| if n == 0 { R24.to_owned() } else { format!("h{n}.example.") };
     let links = (0..hops).map(|n| (name(n), records([goes_on(10, &name(n + 1))])));

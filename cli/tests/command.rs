@@ -68,6 +68,36 @@ fn the_example_of_the_documentation() {
     assert!(output.stderr.is_empty());
 }
 
+/// RFC 2317 §4, RFC 2181 §11: a record may lead to a name with any octets, and it is asked.
+#[test]
+fn records_lead_to_names_of_any_octets() {
+    for target in ["60.64/26.113.0.203.in-addr.arpa.", "-a.b+c.x@y.example."] {
+        let server = nsd::launch(&[ZoneFile::from(
+            &Zone::parse([
+                &*format!(
+                    r#"60.113.0.203.in-addr.arpa. 600 NAPTR 10 10 "" "ALTO:https" "" {target}"#
+                ),
+                &*format!(
+                    r#"{target} 600 NAPTR 10 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#
+                ),
+            ])
+            .unwrap(),
+        )]);
+        let resolver = server.address().to_string();
+        let found = [
+            "discover",
+            "--json",
+            "--allow-documentation",
+            "203.0.113.60",
+            "--resolver",
+            &resolver,
+        ];
+        let record: Value = serde_json::from_slice(&alto(&found).output().unwrap().stdout).unwrap();
+        assert_eq!(record["outcome"], "found", "{record}");
+        assert_eq!(record["queries"], json!(["60.113.0.203.in-addr.arpa.", target]));
+    }
+}
+
 /// Order is kept, every line gets its object, nothing is lost, and the gravest status wins.
 #[test]
 fn a_list_on_standard_input() {

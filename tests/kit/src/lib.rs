@@ -13,6 +13,7 @@
 //! - [`pki`]: an authority that only the test trusts;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
+//! - [`control`]: how late the machine is, for deadlines in real time;
 //! - [`process`], [`ports`]: programs and ports.
 //!
 //! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
@@ -26,6 +27,7 @@
 mod background;
 pub mod bind;
 pub mod client;
+pub mod control;
 pub mod dns_zone;
 pub mod http;
 pub mod knot;
