@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{Answer, Backend, BoxFuture, Call, Error, Freshness, Peer, Policy};
+use alto_discovery_core::{
+    Answer, Backend, BoxFuture, Call, Error, Freshness, Known, Peer, Policy,
+};
 use tokio::time::Instant;
 
 use crate::NAME;
@@ -11,6 +13,7 @@ use crate::config::DnsConfig;
 use crate::lifetimes::Lifetimes;
 use crate::names::Names;
 use crate::pace::Pace;
+use crate::plan::is_refused;
 use crate::resolvers::Resolvers;
 use crate::upstream::Upstream;
 use crate::walk::{Rules, Walk};
@@ -108,5 +111,9 @@ impl Backend for DnsBackend {
         call: &'a Call,
     ) -> BoxFuture<'a, Result<Arc<Answer>, Error>> {
         Box::pin(self.walk(peer, call))
+    }
+
+    fn known(&self, peer: &Peer<'_>, _now: Instant) -> Known {
+        if is_refused(peer.net(), self.rules.policy) { Known::NotApplicable } else { Known::Ask }
     }
 }

@@ -11,8 +11,10 @@ use hickory_proto::rr::Name;
 /// Lower case, absolute. Octets that would be misread are escaped.
 pub(crate) fn text_of(name: &Name) -> Arc<str> {
     let mut text = String::with_capacity(name.len() + 1);
-    for label in name.iter() {
-        label.iter().for_each(|octet| push(&mut text, octet.to_ascii_lowercase()));
+    for label in name {
+        for octet in label {
+            push(&mut text, octet.to_ascii_lowercase());
+        }
         text.push('.');
     }
     if text.is_empty() { ".".into() } else { text.into() }

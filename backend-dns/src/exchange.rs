@@ -134,15 +134,13 @@ impl Exchange {
         if reply.as_ref().is_ok_and(refuses_edns) {
             reply = self.over_udp(server, question, Edns::No, until).await;
         }
-        match reply {
-            Ok(message) if message.metadata.truncation => {}
-            Err(NetError::QueryCaseMismatch) => {}
+        let why = match reply {
+            Ok(message) if message.metadata.truncation => "is too long for UDP",
+            Err(NetError::QueryCaseMismatch) => "over UDP changes the question's letter case",
             other => return other.map_err(Fault::from),
-        }
+        };
         let full = self.over_tcp(server, question, until).await;
-        full.map_err(|error| {
-            Fault::Unreadable(format!("the reply is too long for UDP, and over TCP: {error}"))
-        })
+        full.map_err(|error| Fault::Unreadable(format!("the reply {why}, and over TCP: {error}")))
     }
 
     async fn over_udp(

@@ -100,8 +100,18 @@ impl Plan {
     }
 }
 
+/// Whether [`Plan::new`] would say that nobody outside its network can speak for the peer.
+pub(crate) fn is_refused(peer: IpNet, policy: Policy) -> bool {
+    peer.prefix_len() >= least(peer) && policy.check_peer(peer).is_err()
+}
+
+/// The shortest prefix that can be asked for.
+fn least(peer: IpNet) -> u8 {
+    if matches!(peer, IpNet::V4(_)) { 8 } else { 32 }
+}
+
 fn too_short(peer: IpNet) -> Error {
-    let least = if matches!(peer, IpNet::V4(_)) { 8 } else { 32 };
+    let least = least(peer);
     let message = format!("{peer}: prefixes shorter than /{least} cannot be asked for");
     Error::invalid(code::UNSUPPORTED_PREFIX_LENGTH, message)
 }

@@ -79,14 +79,17 @@ impl Resolvers {
             let last = at + 1 == self.servers.len();
             let until = if last { end } else { end.min(Instant::now() + share) };
             let message = match self.ask(server, question, until).await {
-                Ok(message) if serves_us(&message) || last => message,
-                Ok(_) => continue,
+                Ok(message) => message,
                 Err(failure) => {
                     outcome = Err(failure);
                     continue;
                 }
             };
-            return self.read(server, question, message, until).await;
+            let goes_on = leaves_it_to_others(&message) && !last;
+            match self.read(server, question, message, until).await {
+                Err(failure @ Failure::Upstream(_)) if goes_on => outcome = Err(failure),
+                reply => return reply,
+            }
         }
         outcome
     }
@@ -250,10 +253,11 @@ impl Server {
     }
 }
 
-/// A resolver that does not serve us may stand beside one that does.
-fn serves_us(message: &Message) -> bool {
+/// A resolver that fails or does not serve us may stand beside one that does. (What is forged is
+/// forged, whoever else says otherwise.)
+fn leaves_it_to_others(message: &Message) -> bool {
     let code = message.metadata.response_code;
-    !matches!(code, ResponseCode::Refused | ResponseCode::NotImp)
+    matches!(code, ResponseCode::ServFail | ResponseCode::Refused | ResponseCode::NotImp)
 }
 
 fn failure(server: &Server, fault: Fault) -> Failure {

@@ -279,7 +279,9 @@ impl<'r> Walk<'r> {
     fn leave_round(&mut self) {
         let next = self.rounds.get(self.path.round + 1);
         match next {
-            Some((_, Ladder::Fallback)) if !self.path.failures.is_empty() => {
+            Some((_, Ladder::Fallback))
+                if !self.path.failures.is_empty() || self.path.refused_at.is_some() =>
+            {
                 self.path.ending = Some(Ending::Nothing);
             }
             Some(_) => {
@@ -296,6 +298,11 @@ impl<'r> Walk<'r> {
         let finding = match &known.fact.content {
             Content::Failed(failure) => self.meet_failure(&known, failure),
             content => self.meet_reply(&known, content, hops),
+        };
+        let finding = if self.fell_back() {
+            format!("for the IPv4 address inside: {finding}").into()
+        } else {
+            finding
         };
         self.path.steps.push(Step {
             backend: NAME,

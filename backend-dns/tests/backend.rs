@@ -286,6 +286,10 @@ async fn special_addresses_cost_no_question() {
         let error = discover(&backend, peer, Call::default()).await.unwrap_err();
         let expected = matches!(error, Error::NotApplicable { .. } | Error::Invalid { .. });
         assert!(expected, "{peer}: {error}");
+        // A chain goes on at what is certain, so `known` says so too.
+        let certain = matches!(error, Error::NotApplicable { .. });
+        let known = backend.known(&peer.parse().unwrap(), Instant::now());
+        assert_eq!(matches!(known, Known::NotApplicable), certain, "{peer}: {known:?}");
     }
     assert!(zone.asked().is_empty());
 }

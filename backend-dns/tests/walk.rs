@@ -285,6 +285,9 @@ fn transition_falls_back_only_from_surely_none() {
     let result = run(peer, &rules, &broken);
     assert_eq!(queries(&result).len(), 6);
     assert_eq!(result.unwrap_err().code(), code::UPSTREAM_FAILURE);
+    let denied = records([u(10, "https://127.0.0.1/ird")]);
+    let refused = Zone::of([(R24, records([u(10, A)])), ("3.3.6.c.2.0.0.2.ip6.arpa.", denied)]);
+    assert_eq!(run(peer, &rules, &refused).unwrap_err().code(), code::POLICY);
     let strict = Rules { transition: Transition::Strict, ..rules };
     assert_eq!(queries(&run(peer, &strict, &with_ipv4)).len(), 6);
 }

@@ -399,6 +399,18 @@ async fn the_next_resolver_is_asked() {
     assert_eq!(refusing.names(), [R32, R24]);
 }
 
+/// A resolver that fails may stand beside one that does not; what is forged is not asked of another.
+#[tokio::test]
+async fn a_failure_is_asked_of_the_next() {
+    let failing =
+        Server::start(|question, _| octets(&reply(question, ResponseCode::ServFail))).await;
+    let good = Server::start(|question, _| octets(&a_at_r24(question))).await;
+    let found = discover(&backend_with(&config(&[failing.address, good.address])), PEER).await;
+    assert!(!finds_a(found).incomplete);
+    let alone = discover(&backend_with(&config(&[failing.address])), PEER).await;
+    assert_eq!(alone.unwrap_err().code(), code::UPSTREAM_FAILURE);
+}
+
 /// AD is a validator's word; a server without recursion is no validator.
 #[tokio::test]
 async fn dnssec_states() {

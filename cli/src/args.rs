@@ -1,7 +1,6 @@
 //! The command line, as types.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use alto_discovery::{Config, Error};
 use clap::{Args, Parser, Subcommand};
@@ -91,12 +90,12 @@ pub(crate) struct DiscoverOptions {
     pub(crate) explain: bool,
 
     /// Peers asked for at once.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub(crate) jobs: u32,
 
     /// The longest wait for one peer, such as 500ms or 2s.
-    #[arg(long, value_name = "D", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
+    #[arg(long, value_name = "D")]
+    timeout: Option<String>,
 }
 
 /// Whom to rank for, whom, and by what.
@@ -180,9 +179,8 @@ impl RankOptions {
 impl DiscoverOptions {
     /// The configuration.
     pub(crate) fn config(&self) -> Result<Config, Error> {
-        let mut config = self.setup.config()?;
-        config.timeout = self.timeout.unwrap_or(config.timeout);
-        Ok(config)
+        let timeout = self.timeout.clone().map(|timeout| ("discovery.timeout", timeout));
+        self.setup.config_with(timeout)
     }
 }
 
@@ -270,7 +268,7 @@ pub(crate) struct Setup {
     config: Option<PathBuf>,
 
     /// The name server to ask, instead of the system's. Repeat for several.
-    #[arg(long, value_name = "IP[:PORT]")]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     resolver: Vec<String>,
 
     /// The U-NAPTR service parameter [default: ALTO:https].
@@ -354,10 +352,4 @@ pub(crate) fn limits(config: &Config) -> String {
 
 fn known(key: &str) -> bool {
     Config::keys().any(|known| known == key)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = alto_discovery::core::parse_duration(text);
-    let fine = duration.filter(|duration| !duration.is_zero());
-    fine.ok_or_else(|| "wanted: a duration such as 500ms, 2s, 1m".into())
 }

@@ -96,16 +96,16 @@ impl Report {
     pub(crate) fn explanation(&self) -> String {
         let mut text = format!("{}\n", printable(&self.peer));
         for step in self.trace().map_or(&[][..], Trace::steps) {
-            let origin = match step.origin {
-                Origin::Wire => "",
-                Origin::Cache => " (remembered)",
-                Origin::NotAsked => " (not asked)",
+            let (done, origin) = match step.origin {
+                Origin::Wire => ("  asked", ""),
+                Origin::Cache => ("  asked", " (remembered)"),
+                Origin::NotAsked => ("  left ", " (not asked)"),
             };
             let holds =
                 step.holds.map(|left| format!("; holds for {}", rounded(left))).unwrap_or_default();
             let mut findings = step.finding.lines();
             let summary = findings.next().unwrap_or_default();
-            line(&mut text, "  asked", &format!("{}{origin}: {summary}{holds}", step.subject));
+            line(&mut text, done, &format!("{}{origin}: {summary}{holds}", step.subject));
             findings.for_each(|finding| line(&mut text, "       ", finding));
         }
         self.conclude(&mut text);

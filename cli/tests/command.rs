@@ -286,6 +286,17 @@ fn a_hurry_reaches_the_next_resolver() {
     assert_eq!(found_in_time(&resolvers)["outcome"], "found");
 }
 
+/// It is the key `discovery.timeout`, with its bounds, and `--set` wins over it.
+#[test]
+fn the_timeout_is_a_setting() {
+    for timeout in ["5ms", "2d", "soon", "0s"] {
+        let output = alto(&["discover", "--timeout", timeout, "203.0.113.5"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("discovery.timeout"), "{timeout}: {said}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
 /// What `discover --timeout 600ms` says about 203.0.113.5, asking these.
 fn found_in_time(resolvers: &[Scripted]) -> Value {
     let mut command = alto(&["discover", "--allow-documentation", "--json", "--timeout", "600ms"]);

@@ -31,6 +31,11 @@ pub fn parse_uri(text: &str) -> Result<Url, UriFault> {
         Some(authority) if authority.contains('@') => return Err(UriFault::UserInformation),
         _ => {}
     }
+    // RFC 3986 §3.2.2: square brackets stand around an address, and nowhere else.
+    let behind = text.len() - rest.len() + authority.map_or(0, |authority| 2 + authority.len());
+    if let Some(at) = text[behind..].find(['[', ']']) {
+        return Err(UriFault::Character { at: behind + at });
+    }
     let uri = Url::parse(text).map_err(|fault| match fault {
         url::ParseError::RelativeUrlWithoutBase => UriFault::NotAbsolute,
         url::ParseError::EmptyHost => UriFault::NoHost,
@@ -39,6 +44,9 @@ pub fn parse_uri(text: &str) -> Result<Url, UriFault> {
     // It decodes the host, whose characters are judged again.
     if check_characters(uri.as_str().as_bytes()).is_err() {
         return Err(UriFault::Syntax("its host has characters that no host has".into()));
+    }
+    if uri.domain().is_some_and(|host| host.split('.').rev().skip(1).any(str::is_empty)) {
+        return Err(UriFault::Syntax("its host has an empty label".into()));
     }
     if uri.fragment().is_some() {
         return Err(UriFault::Fragment);
@@ -222,6 +230,22 @@ mod tests {
 
     /// RFC 3986 §3: without `//` there is no host and no user information, whatever the scheme.
     /// Found by fuzzing.
+    #[test]
+    fn brackets_and_dots_have_their_places() {
+        for text in ["https://a.example/[b]", "https://a.example/?a[b]=c", "urn:[a]"] {
+            assert!(matches!(parse_uri(text), Err(UriFault::Character { .. })), "{text}");
+        }
+        for text in ["https://a..example/", "https://.example/"] {
+            assert!(parse_uri(text).is_err(), "{text}");
+        }
+        let resolved = resolve_uri(&parse_uri("https://a.example/").unwrap(), "b[0]");
+        assert!(matches!(resolved, Err(UriFault::Character { .. })));
+        for text in ["https://[2001:db8::1]:8443/ird", "https://a.example./", "https://a.example/"]
+        {
+            assert!(parse_uri(text).is_ok(), "{text}");
+        }
+    }
+
     #[test]
     fn no_scheme_has_its_slashes_forgiven() {
         for scheme in ["http", "https", "ws", "WSS", "ftp"] {
