@@ -135,7 +135,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 /// Random prefixes, exceptions and servers: written, loaded, and found as the longest prefix says.
 fn is_found_again(format: &str, launch: fn(&[ZoneFile]) -> Daemon) {
     let styles = proptest::sample::select(vec!["auto", "wildcard", "rfc2317"]);
-    let config = ProptestConfig { cases: 4, max_shrink_iters: 64, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 12, max_shrink_iters: 64, ..ProptestConfig::default() };
     let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..config });
     let outcome = runner.run(&(plan(), styles, any::<u128>()), |(plan, style, seed)| {
         let text = written(&plan, &["--format", format, "--style", style]);
@@ -265,10 +265,14 @@ fn a_provider_of_full_size() {
     let records = text.lines().filter(|line| line.contains(" IN NAPTR ")).count();
     println!("{} prefixes, {records} records, {} octets", plan.len(), text.len());
     let peers = places(&plan, 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    let server = nsd::launch(&[root_zone(&text)]);
-    for (peer, found) in peers.iter().zip(found(&server, &peers)) {
-        assert_eq!(found, wanted(&plan, *peer), "{peer}");
+    let zone = [root_zone(&text)];
+    for launch in [nsd::launch, bind::launch, knot::launch, pdns::launch] {
+        let server = launch(&zone);
+        for (peer, found) in peers.iter().zip(found(&server, &peers)) {
+            assert_eq!(found, wanted(&plan, *peer), "{server:?} {peer}");
+        }
     }
+    let server = nsd::launch(&zone);
     let prefixes: Vec<String> = plan.keys().map(ToString::to_string).collect();
     let resolver = server.address().to_string();
     let mut check = alto(&["check", "--json", "--no-fetch", "--addresses", "16"]);
