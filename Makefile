@@ -4,9 +4,10 @@
 .DEFAULT_GOAL := check
 .PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo
 
-# What the tests need from Debian: name servers and a web server to test against, what signs zones, and the
-# kernel's counters of packets.
-PACKAGES := ca-certificates nsd knot bind9 bind9-utils unbound ldnsutils nginx iproute2 nftables
+# What the tests need from Debian: name servers and a web server to test against, what signs and checks
+# zones and units, and the kernel's counters of packets.
+PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns
+PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
 
 check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"

@@ -223,7 +223,8 @@ impl DnsConfig {
         Ok(())
     }
 
-    pub(crate) fn rules(&self, policy: Policy) -> Rules {
+    /// How to walk by these settings.
+    pub fn rules(&self, policy: Policy) -> Rules {
         Rules {
             service: self.service.clone(),
             granularity: self.granularity,

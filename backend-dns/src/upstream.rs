@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{BoxFuture, Dnssec};
+use alto_discovery_core::{BoxFuture, Dnssec, Error};
 use tokio::time::Instant;
 
+use crate::config::DnsConfig;
 use crate::fact::Failure;
 use crate::naptr::Naptr;
+use crate::resolvers::Resolvers;
 
 /// Somebody who resolves names: the site's resolvers, or something in their place.
 pub trait Upstream: fmt::Debug + Send + Sync + 'static {
@@ -39,6 +41,16 @@ pub trait Upstream: fmt::Debug + Send + Sync + 'static {
     fn questions_sent(&self) -> u64 {
         0
     }
+}
+
+/// The resolvers of the configuration, or else the system's, for whoever asks for names beside walks.
+/// Reads files at most.
+///
+/// # Errors
+/// [`Error::Config`] as [`DnsBackend::new`](crate::DnsBackend::new).
+pub fn configured(config: &DnsConfig) -> Result<Arc<dyn Upstream>, Error> {
+    config.check()?;
+    Ok(Arc::new(Resolvers::new(config)?))
 }
 
 /// Whether an upstream is worth asking.

@@ -27,6 +27,18 @@ pub(crate) enum Command {
     /// Look at what discovery stands on here (resolvers, DNSSEC, the clock), and say what to mend.
     #[command(after_help = "Exit status: 0 no fault, 1 faults, 2 usage or a wrong configuration.")]
     Doctor(DoctorOptions),
+    /// Write the NAPTR records by which your ALTO server is found, to append to your reverse zones.
+    Zone(crate::zone::ZoneOptions),
+    /// Examine what is published for a prefix as trackers will find it, and say how to mend it.
+    #[command(
+        after_help = "Exit status: 0 no finding, 1 findings, 2 usage, 4 nobody can be asked for it."
+    )]
+    Check(CheckOptions),
+    /// Say what a code of `check`, `doctor` or `discover` means, and what to do.
+    Explain {
+        /// The code; none: all of them.
+        code: Option<String>,
+    },
     /// Show it working on this machine: an embedded name server, five networks with ALTO servers,
     /// 10,000 peers.
     Demo(DemoOptions),
@@ -206,6 +218,39 @@ pub(crate) struct DoctorOptions {
     /// One JSON object per finding.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What to examine.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Prefixes, or addresses.
+    #[arg(long = "prefix", value_name = "P", required = true, num_args = 1.., value_delimiter = ',', value_parser = crate::zone::net)]
+    pub(crate) prefixes: Vec<ipnet::IpNet>,
+
+    /// Look at no more than so many addresses of each prefix, spread evenly.
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) addresses: u32,
+
+    /// Leave out whether the servers found answer with a directory.
+    #[arg(long)]
+    pub(crate) no_fetch: bool,
+
+    #[command(flatten)]
+    setup: Setup,
+
+    #[command(flatten)]
+    fetching: Fetching,
+
+    /// One JSON object per finding.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl CheckOptions {
+    /// The configuration: as for `discover`, then the flags of fetching, then `--set`.
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        self.setup.config_with(self.fetching.flags())
+    }
 }
 
 /// How to show it.

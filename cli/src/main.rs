@@ -3,10 +3,13 @@
 
 mod alto_servers;
 mod args;
+mod check;
 mod demo;
 mod discover;
 mod doctor;
 mod evaluate;
+mod explain;
+mod findings;
 mod input;
 mod map;
 mod name_server;
@@ -15,6 +18,7 @@ mod rank;
 mod report;
 mod serve;
 mod stage;
+mod zone;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -31,6 +35,9 @@ fn main() -> ExitCode {
         Command::Rank(options) => rank::run(&options),
         Command::Map(options) => map::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Zone(options) => zone::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(options) => demo::run(&options),
         Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
         Command::Serve(options) => serve::run(&options),

@@ -87,8 +87,10 @@ impl Zone {
 
     /// The CNAME at a name, made up from a DNAME above it if need be (RFC 6672 §3.1).
     fn alias(&self, name: &str) -> Option<Record> {
-        let cname = |record: &&Record| record.is(kind::CNAME) && same(&record.owner, name);
-        self.records.iter().find(cname).cloned().or_else(|| {
+        let source = self.source(name);
+        let cname = |record: &&Record| record.is(kind::CNAME) && same(&record.owner, &source);
+        let cname = self.records.iter().find(cname).cloned();
+        cname.map(|record| Record { owner: name.into(), ..record }).or_else(|| {
             self.records.iter().find_map(|record| {
                 let Data::Dname(target) = &record.data else { return None };
                 let above = below(name, &record.owner).filter(|labels| !labels.is_empty())?;
@@ -98,18 +100,31 @@ impl Zone {
     }
 
     fn at(&self, name: &str, wanted: u16) -> Found {
-        let fits = |record: &&Record| record.is(wanted) && same(&record.owner, name);
-        let records: Vec<Record> = self.records.iter().filter(fits).cloned().collect();
+        let source = self.source(name);
+        let fits = |record: &&Record| record.is(wanted) && same(&record.owner, &source);
+        let records = self.records.iter().filter(fits).cloned();
+        let records: Vec<_> =
+            records.map(|record| Record { owner: name.into(), ..record }).collect();
         if !records.is_empty() {
             return Found::Records(records);
         }
         let soa = self.records[0].clone();
-        // RFC 8020 §2: a name above one that exists exists too.
-        if self.records.iter().any(|record| below(&record.owner, name).is_some()) {
-            Found::NoData(soa)
-        } else {
-            Found::NxDomain(soa)
-        }
+        if self.exists(&source) { Found::NoData(soa) } else { Found::NxDomain(soa) }
+    }
+
+    /// RFC 8020 §2: a name above one that exists exists too.
+    fn exists(&self, name: &str) -> bool {
+        self.records.iter().any(|record| below(&record.owner, name).is_some())
+    }
+
+    /// The name whose records answer for this one: itself, or for a name that does not exist the
+    /// wildcard below the longest existing name above it, if there is one (RFC 4592 §3.3.1).
+    fn source(&self, name: &str) -> String {
+        let parents =
+            std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, up)| up));
+        let encloser = parents.skip(1).find(|parent| self.exists(parent)).unwrap_or_default();
+        let wildcard = format!("*.{encloser}");
+        if !self.exists(name) && self.exists(&wildcard) { wildcard } else { name.into() }
     }
 }
 
@@ -179,6 +194,30 @@ mod tests {
         assert_eq!(lookup.aliases[0].to_string(), "a.old.example. 600 IN CNAME a.new.example.");
         assert!(matches!(lookup.found, Found::Records(_)));
         assert!(matches!(found("old.example.", kind::TXT), Found::NoData(_)));
+    }
+
+    /// RFC 4592 §2.2.1, in short: a wildcard answers for names that do not exist, many labels long,
+    /// not below names that do, be they empty.
+    #[test]
+    fn wildcards_answer_for_what_does_not_exist() {
+        let zone = Zone::parse([
+            "*.w.example. 60 TXT \"wild\"",
+            "here.w.example. 60 A 127.0.0.1",
+            "deep.empty.w.example. 60 A 127.0.0.1",
+        ]);
+        let zone = zone.unwrap();
+        let found = |name| zone.lookup(name, kind::TXT).found;
+        for name in ["a.w.example.", "b.a.w.example.", "*.w.example."] {
+            let Found::Records(records) = found(name) else { panic!("{name}") };
+            assert_eq!(records[0].owner, name);
+        }
+        for name in ["w.example.", "here.w.example.", "empty.w.example."] {
+            assert!(matches!(found(name), Found::NoData(_)), "{name}");
+        }
+        for name in ["a.here.w.example.", "a.empty.w.example."] {
+            assert!(matches!(found(name), Found::NxDomain(_)), "{name}");
+        }
+        assert!(matches!(zone.lookup("a.w.example.", kind::A).found, Found::NoData(_)));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! - [`vectors`]: the test vectors of RFC 8686 discovery, from `tests/vectors/rfc8686.toml`;
 //! - [`dns_zone`]: a zone in memory, for tests of pure code, that also writes a master file;
-//! - [`nsd`], [`knot`], [`bind`], [`unbound`]: real name servers on loopback, each a [`NameServer`];
+//! - [`nsd`], [`knot`], [`bind`], [`pdns`], [`unbound`]: real name servers on loopback, each a
+//!   [`NameServer`];
 //! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`http`]: an HTTP server in process that says what a test wants;
@@ -35,6 +36,7 @@ mod name_server;
 pub mod namespace;
 pub mod nginx;
 pub mod nsd;
+pub mod pdns;
 pub mod pki;
 pub mod ports;
 pub mod process;

@@ -56,9 +56,10 @@ impl From<&Zone> for ZoneFile {
 pub(crate) struct Recipe {
     pub(crate) program: &'static str,
     pub(crate) debian_package: &'static str,
-    /// What stands before the path of the configuration.
+    /// What stands before the path of the configuration; `{folder}` is the folder that holds it, and
+    /// stands for it.
     pub(crate) arguments: &'static [&'static str],
-    /// The configuration for a folder of its own and an address.
+    /// The configuration for a folder of its own and an address. It may put more files there.
     pub(crate) configuration: Box<Configuration>,
 }
 
@@ -113,8 +114,11 @@ impl Daemon {
         let file = self.folder.path().join("configuration");
         fs::write(&file, configuration(self.folder.path(), self.address))
             .expect("a file in the temporary folder");
-        let arguments: Vec<_> =
-            arguments.iter().map(AsRef::as_ref).chain([file.as_os_str()]).collect();
+        let folder = self.folder.path().display().to_string();
+        let by_folder = arguments.iter().any(|argument| argument.contains("{folder}"));
+        let file = (!by_folder).then(|| file.display().to_string());
+        let arguments = arguments.iter().map(|argument| argument.replace("{folder}", &folder));
+        let arguments: Vec<String> = arguments.chain(file).collect();
         let process = Process::start(
             &installed(program, debian_package),
             &arguments,

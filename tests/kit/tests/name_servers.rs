@@ -9,7 +9,9 @@ use alto_testkit::process::{self, wait_until};
 use alto_testkit::tap::TapProxy;
 use alto_testkit::vectors::{self, Vector};
 use alto_testkit::wire::{Message, Question, Seen, SeenRecord, flag, kind, rcode};
-use alto_testkit::{Daemon, Found, NameServer, Record, Zone, ZoneFile, bind, knot, nsd, unbound};
+use alto_testkit::{
+    Daemon, Found, NameServer, Record, Zone, ZoneFile, bind, knot, nsd, pdns, unbound,
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -84,6 +86,11 @@ fn nsd_holds_all_vectors() {
 #[test]
 fn knot_holds_all_vectors() {
     holds_all_vectors(knot::launch);
+}
+
+#[test]
+fn pdns_holds_all_vectors() {
+    holds_all_vectors(pdns::launch);
 }
 
 /// The list of those it refuses is true, no more and no less.

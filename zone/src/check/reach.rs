@@ -1,0 +1,203 @@
+//! Whom the records reach: holes in the prefix, what wildcards miss, and who is reached beyond it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use alto_backend_dns::fact::{Content, Fact, Failure};
+use alto_backend_dns::naptr::{LeadsTo, Naptr};
+use alto_backend_dns::service::Service;
+use alto_backend_dns::walk::Walk;
+use alto_discovery_core::{Dnssec, Error, Finding, Origin, Trace, Validity};
+use ipnet::IpNet;
+use tokio::time::Instant;
+
+use super::records::shown;
+use super::{Check, End, Place, Walked, merged};
+use crate::names::Family;
+
+/// So many holes are told of one by one.
+const MOST_HOLES: usize = 16;
+
+impl Check<'_> {
+    pub(super) fn reach_findings(&self, walks: &[Walked<'_>]) -> Vec<Finding> {
+        let ends: Vec<(&Place, &End)> =
+            walks.iter().filter_map(|walk| Some((walk.place, walk.end.as_ref()?))).collect();
+        let (hidden, hidden_places) = self.hidden(&ends);
+        let mut findings = self.holes(&ends, &hidden_places);
+        findings.extend(hidden);
+        findings.extend(self.overreach(&ends));
+        findings
+    }
+
+    /// The walk for an address, by what was seen.
+    pub(super) fn walk<'c>(&self, place: &'c Place, now: Instant) -> Walked<'c> {
+        let Ok(mut walk) = Walk::new(place.net, self.rules) else {
+            return Walked { place, asked: Vec::new(), end: None };
+        };
+        while let Some(name) = walk.next_name() {
+            let unseen = || Content::Failed(Failure::Limit("too many names"));
+            let seen = self.seen.get(&name);
+            let content = seen.map_or_else(unseen, |seen| seen.content.clone());
+            let dnssec = seen.map_or(Dnssec::Unknown, |seen| seen.dnssec);
+            let validity = Validity::new(now, Duration::from_secs(3_600));
+            walk.learn(Fact { content, validity, dnssec }, Origin::Wire, now);
+        }
+        let result = walk.outcome();
+        let trace = match &result {
+            Ok(answer) => Some(&answer.trace),
+            Err(error) => error.trace(),
+        };
+        let steps = trace.map_or(&[][..], Trace::steps);
+        let asked: Vec<Arc<str>> = steps.iter().map(|step| step.subject.clone()).collect();
+        let end = match &result {
+            Ok(answer) => {
+                let uris = answer.servers().iter().map(|server| server.uri.to_string()).collect();
+                let rung_of =
+                    |name: &Arc<str>| place.rungs.iter().position(|rung| rung.name == *name);
+                Some(End { uris, rung: asked.iter().rev().find_map(rung_of) })
+            }
+            Err(Error::NoServer(_)) => Some(End { uris: Vec::new(), rung: None }),
+            Err(_) => None,
+        };
+        Walked { place, asked, end }
+    }
+
+    /// Addresses without a server, as the largest prefixes in which none has one.
+    fn holes(&self, ends: &[(&Place, &End)], explained: &BTreeSet<IpNet>) -> Vec<Finding> {
+        let is_hole =
+            |(place, end): &(&Place, &End)| end.uris.is_empty() && !explained.contains(&place.net);
+        let mut nets: BTreeSet<IpNet> = BTreeSet::new();
+        let mut with: BTreeMap<IpNet, bool> = BTreeMap::new();
+        for entry in ends {
+            for block in self.blocks(entry.0.net) {
+                *with.entry(block).or_default() |= !entry.1.uris.is_empty();
+            }
+        }
+        for entry in ends.iter().filter(|entry| is_hole(entry)) {
+            let empty = self.blocks(entry.0.net).find(|block| !with[block]);
+            nets.insert(empty.unwrap_or(entry.0.net));
+        }
+        let example = ends.iter().find_map(|(_, end)| end.uris.first());
+        let more = nets.len().saturating_sub(MOST_HOLES);
+        let findings = nets.iter().take(MOST_HOLES).enumerate().map(|(nth, net)| {
+            let last = nth + 1 == MOST_HOLES && more > 0;
+            self.hole(*net, example, if last { more } else { 0 })
+        });
+        findings.collect()
+    }
+
+    fn hole(&self, net: IpNet, example: Option<&String>, more: usize) -> Finding {
+        let mut reason = if net == self.prefix && example.is_none() {
+            "no server is found for any address".to_owned()
+        } else {
+            "no server is found, other than for addresses beside it".into()
+        };
+        if more > 0 {
+            reason = format!("{reason} ({more} more such prefixes)");
+        }
+        let uri = example.map_or("https://YOUR-SERVER/ird", |uri| uri);
+        let service = &self.rules.service;
+        let usual = *service == Service::default();
+        let service = if usual { String::new() } else { format!(" --service {service}") };
+        let fix = format!("append to the zone: alto zone --prefix {net} --uri {uri}{service}");
+        Finding::fault("hole", net, reason).fix(fix)
+    }
+
+    /// The prefix and the blocks of asked lengths in it around an address, the largest first.
+    fn blocks(&self, net: IpNet) -> impl Iterator<Item = IpNet> {
+        let (prefix, shape) = (self.prefix, Family::of(net).shape());
+        let lengths =
+            shape.asked.iter().copied().filter(move |length| *length > prefix.prefix_len());
+        let block = move |length| IpNet::new(net.addr(), length).map_or(net, |block| block.trunc());
+        [prefix].into_iter().chain(lengths.map(block))
+    }
+
+    /// Names above those asked for that exist: wildcards may stand below them.
+    pub(super) fn wildcards(&self) -> Vec<Arc<str>> {
+        let names = self.peers.iter().flat_map(|place| place.rungs.iter().skip(1));
+        let mut names: Vec<&Arc<str>> = names.map(|rung| &rung.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let exists = |name: &&Arc<str>| {
+            let content = self.seen.get(*name).map(|seen| &seen.content);
+            matches!(content, Some(Content::Records(_) | Content::NoRecords))
+        };
+        names.into_iter().filter(exists).map(wildcard).collect()
+    }
+
+    /// RFC 4592 §2.2.1: a wildcard does not answer for names that exist, such as those with PTR
+    /// records. Whom that leaves without the servers it names, is told of, and who they are.
+    fn hidden(&self, ends: &[(&Place, &End)]) -> (Vec<Finding>, BTreeSet<IpNet>) {
+        let mut missed: BTreeMap<&Arc<str>, Vec<&Place>> = BTreeMap::new();
+        for (place, end) in ends {
+            let last = end.rung.unwrap_or(place.rungs.len());
+            let above = place.rungs.iter().enumerate().skip(1).filter(|(nth, _)| *nth < last);
+            let wild = above.map(|(_, rung)| &rung.name).find(|name| {
+                let named = self.servers_of(&wildcard(name));
+                !named.is_empty() && named != end.uris
+            });
+            if let Some(name) = wild {
+                missed.entry(name).or_default().push(place);
+            }
+        }
+        let findings = missed.iter().map(|(name, places)| self.hidden_at(name, places));
+        let places = missed.values().flatten().map(|place| place.net).collect();
+        (findings.collect(), places)
+    }
+
+    fn hidden_at(&self, name: &Arc<str>, places: &[&Place]) -> Finding {
+        let wildcard = wildcard(name);
+        let example = &places[0].rungs[0].name;
+        let reason = format!(
+            "does not answer for names that exist, such as {example}: {} of the addresses looked at \
+             do not find its server",
+            places.len()
+        );
+        let seen = &self.seen[&wildcard];
+        let first = self.records_of(&wildcard).first().map(shown).unwrap_or_default();
+        let ttl = seen.ttl.unwrap_or(3_600);
+        let fix = format!("write: {name} {ttl} IN NAPTR {first}");
+        Finding::fault("wildcard-hidden", &wildcard, reason).fix(fix)
+    }
+
+    fn records_of(&self, name: &str) -> &[Naptr] {
+        match self.seen.get(name).map(|seen| &seen.content) {
+            Some(Content::Records(records)) => records,
+            _ => &[],
+        }
+    }
+
+    fn servers_of(&self, name: &str) -> Vec<String> {
+        let taken = self.taken(self.records_of(name)).into_iter();
+        let uris = taken.filter_map(|taken| match taken.leads_to {
+            LeadsTo::Server(uri) => Some(uri.to_string()),
+            LeadsTo::Name(_) => None,
+        });
+        uris.collect()
+    }
+
+    /// Records at a name that stands for more than the prefix.
+    fn overreach(&self, ends: &[(&Place, &End)]) -> Vec<Finding> {
+        let found = ends.iter().filter_map(|(place, end)| Some(&place.rungs[end.rung?]));
+        let wide = found.filter(|rung| rung.net.prefix_len() < self.prefix.prefix_len());
+        let mut findings = merged(wide.map(|rung| {
+            let reason = format!("speaks for all of {}, not for {} alone", rung.net, self.prefix);
+            Finding::note("overreach", &rung.name, reason)
+        }));
+        for finding in &mut findings {
+            finding.reason = finding.reason.split(" (and at").next().unwrap_or_default().to_owned();
+            let longer = format!(
+                "if that is not agreed with whom else it speaks for: alto zone --prefix {} --uri ...",
+                self.prefix
+            );
+            finding.fix = Some(longer);
+        }
+        findings
+    }
+}
+
+/// The name of the wildcard below a name.
+pub(super) fn wildcard(name: &Arc<str>) -> Arc<str> {
+    format!("*.{name}").into()
+}
