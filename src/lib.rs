@@ -2,10 +2,15 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "guidance")]
+mod advisor;
 mod config;
 mod discovery;
 mod registry;
 
+#[cfg(feature = "guidance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
+pub use advisor::{Advisor, Choice, Request, Requester, SelectConfig, Share, Unprepared, Why};
 pub use alto_discovery_core as core;
 pub use alto_discovery_core::{
     Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Finding, Freshness,
@@ -15,6 +20,9 @@ pub use alto_discovery_core::{
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
 pub use alto_guidance as guidance;
+#[cfg(feature = "guidance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
+pub use alto_selection as selection;
 pub use config::Config;
 pub use discovery::Discovery;
 pub use registry::{Backends, Sections};

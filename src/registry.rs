@@ -14,6 +14,7 @@ registry! {
 sections! {
     "guidance" => guidance: alto_guidance::GuidanceConfig, "What is asked of the servers found.";
     "guidance" => fetch: alto_guidance::FetchConfig, "How HTTP resources are fetched.";
+    "guidance" => select: crate::SelectConfig, "How peers are chosen.";
 }
 
 /// Something with settings that is no backend.

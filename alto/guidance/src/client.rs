@@ -19,6 +19,7 @@ use crate::load::Loader;
 use crate::plan::Link;
 use crate::resource::Reader;
 use crate::server_table::{ServerTable, as_advertised};
+use crate::shelf::Glance;
 use crate::store::Store;
 use crate::summary::{self, Summary};
 
@@ -116,6 +117,12 @@ impl Guidance {
     /// The table of a server if it is known and fresh: no I/O, no waiting.
     pub fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
         self.store.known(server, now)
+    }
+
+    /// What is at hand of a server, and whether to [`prepare`](Self::prepare) it
+    /// ([`State::Due`](crate::State::Due)): no I/O, no waiting, no allocation.
+    pub fn glance(&self, server: &Url, now: Instant) -> Glance {
+        self.store.glance(server, now)
     }
 
     /// Starts to fetch the table of a server if it is missing or in the last fifth of its life;

@@ -50,4 +50,5 @@ pub use client::{Consumer, Exhausted, Guidance, Judged, Judgement};
 pub use config::{EcsUse, GuidanceConfig};
 pub use error::{Error, Fault, Warning};
 pub use server_table::{Maps, ServerTable};
+pub use shelf::{Glance, State};
 pub use summary::Summary;

@@ -33,7 +33,7 @@ pub struct ServerTable {
 /// A network map and, if there is one, the cost map that belongs to it.
 #[derive(Debug)]
 pub struct Maps {
-    table: Table,
+    table: Arc<Table>,
     names: Box<[PidName]>,
     vtag: Option<VersionTag>,
     prefixes: usize,
@@ -89,7 +89,7 @@ impl Maps {
         };
         let table = Table::new(prefixes, costs, ORDER_OCTETS);
         let maps = Self {
-            table,
+            table: Arc::new(table),
             names: pids.iter().map(|(_, name)| name.clone()).collect(),
             vtag: network.vtag.clone(),
             prefixes: network.prefix_count(),
@@ -97,8 +97,9 @@ impl Maps {
         Ok((maps, warning))
     }
 
-    /// Prefixes, PIDs by number, and costs.
-    pub fn table(&self) -> &Table {
+    /// Prefixes, PIDs by number, and costs. The same `Arc` as long as the maps stay the same, so that
+    /// what is derived from it can be kept beside it.
+    pub fn table(&self) -> &Arc<Table> {
         &self.table
     }
 

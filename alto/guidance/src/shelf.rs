@@ -60,6 +60,28 @@ pub(crate) enum Look {
     Fetch(Option<Arc<Loaded>>),
 }
 
+/// What is at hand of a server, at a moment.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    /// Its table, if it is fresh.
+    pub table: Option<Arc<ServerTable>>,
+    /// What there is to do about it.
+    pub state: State,
+}
+
+/// What there is to do about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nothing: its table will do for a while.
+    Rest,
+    /// Its table is to be fetched: it is missing or in the last fifth of its life.
+    Due,
+    /// Its table is being fetched.
+    Flying,
+    /// It failed a short time ago and is left alone.
+    Failing,
+}
+
 impl Shelf {
     /// An empty one.
     pub(crate) fn new(most_octets: usize) -> Self {
@@ -89,16 +111,22 @@ impl Shelf {
     /// in the last fifth of its life.
     pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
         let look = self.look(server, now);
-        let (Look::Fresh(_), Some(entry)) = (&look, self.servers.get(server)) else { return look };
-        let due = |held: &&Arc<Loaded>| {
-            held.validity.left(now) < held.validity.lifetime() / 5
-                && !entry.is_flying()
-                && entry.failure.as_ref().is_none_or(|failure| failure.until <= now)
-        };
-        match entry.held.as_ref().filter(due) {
-            Some(held) => Look::Fetch(Some(Arc::clone(held))),
-            None => look,
+        match (&look, self.servers.get(server)) {
+            (Look::Fresh(_), Some(entry)) if entry.state(now) == State::Due => {
+                Look::Fetch(entry.held.clone())
+            }
+            _ => look,
         }
+    }
+
+    /// What is at hand of a server, and whether it is time to fetch.
+    pub(crate) fn glance(&mut self, server: &Url, now: Instant) -> Glance {
+        let Some(entry) = self.servers.get_mut(server) else {
+            return Glance { table: None, state: State::Due };
+        };
+        entry.used = now;
+        let fresh = entry.held.as_ref().filter(|held| held.validity.holds(now));
+        Glance { table: fresh.map(|held| Arc::clone(&held.table)), state: entry.state(now) }
     }
 
     /// Notes that a server's table is being fetched.
@@ -190,6 +218,21 @@ impl Entry {
     /// Whether a flight is under way: one whose task was dropped never lands.
     fn is_flying(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
+    }
+
+    fn state(&self, now: Instant) -> State {
+        let is_young = |held: &Arc<Loaded>| {
+            held.validity.holds(now) && held.validity.left(now) >= held.validity.lifetime() / 5
+        };
+        if self.held.as_ref().is_some_and(is_young) {
+            State::Rest
+        } else if self.is_flying() {
+            State::Flying
+        } else if self.failure.as_ref().is_some_and(|failure| now < failure.until) {
+            State::Failing
+        } else {
+            State::Due
+        }
     }
 
     fn fail(&mut self, error: Error, now: Instant) {

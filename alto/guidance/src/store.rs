@@ -10,7 +10,7 @@ use url::Url;
 use crate::error::{Error, Fault};
 use crate::load::{Loaded, Loader};
 use crate::server_table::ServerTable;
-use crate::shelf::{Landing, Look, Shelf};
+use crate::shelf::{Glance, Landing, Look, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
 #[derive(Debug)]
@@ -29,6 +29,11 @@ impl Store {
     /// The table of a server if it is fresh: no I/O, no waiting.
     pub(crate) fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
         Some(Arc::clone(&self.shelf().fresh(server, now)?.table))
+    }
+
+    /// What is at hand of a server, and whether it is time to fetch.
+    pub(crate) fn glance(&self, server: &Url, now: Instant) -> Glance {
+        self.shelf().glance(server, now)
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.

@@ -99,7 +99,7 @@ fn built(swarm: &Swarm<V4Record>, table: &Arc<Table>) {
 fn ask(records: &[V4Record], k: usize, seed: u64) -> Ask<V4Record> {
     let at = usize::try_from(seed).expect("small");
     let requester = records[at.wrapping_mul(7_919) % records.len()];
-    Ask { requester, role: Role::Leecher, k, seed }
+    Ask { requester, role: Role::Leecher, k, pid_cap: usize::MAX, seed }
 }
 
 /// Who asks: one PID after the other.

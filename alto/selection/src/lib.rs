@@ -6,6 +6,7 @@
 //! - [`Swarm`]: the peers of a torrent, from which the best k are chosen without a scan.
 #![forbid(unsafe_code)]
 
+mod among;
 mod pid;
 mod prefix_map;
 mod random;
@@ -16,6 +17,7 @@ mod swarm;
 mod table;
 mod view;
 
+pub use among::{choose_among, random_among};
 pub use pid::Pid;
 pub use prefix_map::{PrefixFault, PrefixMap};
 pub use rank::{Ranked, rank};

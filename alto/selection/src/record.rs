@@ -3,14 +3,20 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::Hash;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use crate::{Pid, PrefixMap};
 
 /// A compact peer of one family, ordered by address, then port.
 pub trait Record: Copy + Ord + Hash + fmt::Debug + Send + Sync + 'static {
     /// An address of the family.
-    type Address: Copy;
+    type Address: Copy + Into<IpAddr>;
+
+    /// Whether the family is IPv6.
+    const IS_V6: bool;
+
+    /// No peer's record: the unspecified address and port 0.
+    const NOBODY: Self;
 
     /// Its address.
     fn address(&self) -> Self::Address;
@@ -33,6 +39,9 @@ pub struct V6Record(pub [u8; 18]);
 impl Record for V4Record {
     type Address = Ipv4Addr;
 
+    const IS_V6: bool = false;
+    const NOBODY: Self = Self([0; 6]);
+
     #[inline]
     fn address(&self) -> Ipv4Addr {
         let [a, b, c, d, _, _] = self.0;
@@ -52,6 +61,9 @@ impl Record for V4Record {
 
 impl Record for V6Record {
     type Address = Ipv6Addr;
+
+    const IS_V6: bool = true;
+    const NOBODY: Self = Self([0; 18]);
 
     #[inline]
     fn address(&self) -> Ipv6Addr {

@@ -6,10 +6,12 @@ mod peers;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::random::{Random, scrambled};
+use crate::among::choose_among;
+use crate::random::Random;
 use crate::record::Record;
 use crate::view::View;
 use crate::{Pid, Table};
+pub(crate) use draw::Taken;
 pub(crate) use peers::{Change, Peers};
 
 /// What a peer still wants.
@@ -53,7 +55,10 @@ pub struct Ask<R> {
     pub role: Role,
     /// How many peers at most.
     pub k: usize,
-    /// Rotates peers of equal cost: give each request its own.
+    /// How many of them one PID may have where they are chosen by cost (those in no PID count as
+    /// one); `usize::MAX` for any number. With it there may be fewer peers than asked for.
+    pub pid_cap: usize,
+    /// Rotates peers of equal cost: give each request its own, such as a count.
     pub seed: u64,
 }
 
@@ -114,7 +119,7 @@ impl<R: Record> Swarm<R> {
     }
 
     /// Replaces `out` by the best peers for a consumer, which is in this PID of this table: as many
-    /// as asked for, if there are so many, and those whose cost is known first.
+    /// as asked for, if there are so many and no PID is capped, and those whose cost is known first.
     ///
     /// Never waits for anything but short work of other threads on this swarm; it may make the
     /// table's order for the consumer.
@@ -231,17 +236,7 @@ impl<R: Record> Inner<R> {
         let (per_peer, least) = SAMPLE;
         let mut random = Random::new(ask.seed);
         let sample = self.peers.sample(ask, (per_peer * ask.k).max(least), &mut random);
-        let addresses: Vec<_> = sample.iter().map(Record::address).collect();
-        let mut pids = vec![None; sample.len()];
-        R::pids(table.prefixes(), &addresses, &mut pids);
-        let cost = |pid| table.cost(Some(consumer), pid).unwrap_or(f64::INFINITY);
-        let judge =
-            |(pid, record): (_, R)| (cost(pid), scrambled(record.bits() ^ ask.seed), record);
-        let mut judged: Vec<_> = pids.into_iter().zip(sample).map(judge).collect();
-        judged.sort_unstable_by(|(one, draw, _), (other, other_draw, _)| {
-            one.total_cmp(other).then(draw.cmp(other_draw)) // equal costs: by lot
-        });
-        out.extend(judged.into_iter().take(ask.k).map(|(.., record)| record));
+        choose_among(&sample, table, consumer, ask, out);
         Basis::Sample
     }
 

@@ -39,6 +39,34 @@ fn fresh_then_due_then_expired() {
     assert!(shelf.fresh(&server, after(59)).is_some() && shelf.fresh(&server, after(60)).is_none());
 }
 
+/// A glance says what a look ahead would lead to: the table at hand, and whether to fetch.
+#[test]
+fn a_glance_foretells() {
+    let (mut shelf, now) = (Shelf::new(1 << 20), Instant::now());
+    let server = uri(1);
+    let check = |shelf: &mut Shelf, seconds, at_hand, state| {
+        let then = now + Duration::from_secs(seconds);
+        let glance = shelf.glance(&server, then);
+        assert_eq!((glance.table.is_some(), glance.state), (at_hand, state), "{seconds}");
+        let fetches = matches!(shelf.look_ahead(&server, then), Look::Fetch(_));
+        assert_eq!(fetches, state == State::Due, "{seconds}");
+    };
+    check(&mut shelf, 0, false, State::Due);
+    put(&mut shelf, &server, Ok(loaded(&server, now)), now);
+    check(&mut shelf, 47, true, State::Rest);
+    check(&mut shelf, 49, true, State::Due);
+    check(&mut shelf, 60, false, State::Due);
+    let (landing, flight) = watch::channel(None);
+    shelf.take_off(&server, flight, now);
+    check(&mut shelf, 49, true, State::Flying);
+    check(&mut shelf, 60, false, State::Flying);
+    drop(landing);
+    put(&mut shelf, &server, Err(failure(&server)), now + Duration::from_secs(50));
+    check(&mut shelf, 55, true, State::Failing);
+    check(&mut shelf, 79, false, State::Failing);
+    check(&mut shelf, 80, false, State::Due);
+}
+
 /// While a flight is under way all wait for it; one that was dropped is not waited for.
 #[test]
 fn flights() {

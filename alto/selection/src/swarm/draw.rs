@@ -77,13 +77,13 @@ fn spread<'c, T>(
 }
 
 /// Which records are taken: a hint in bits, since comparing with each would cost more.
-struct Taken<R> {
+pub(crate) struct Taken<R> {
     bits: [u64; 64],
     requester: R,
 }
 
 impl<R: Record> Taken<R> {
-    fn new(out: &[R], requester: R) -> Self {
+    pub(crate) fn new(out: &[R], requester: R) -> Self {
         let mut taken = Self { bits: [0; 64], requester };
         for record in out {
             taken.mark(record);
@@ -96,7 +96,7 @@ impl<R: Record> Taken<R> {
         self.bits[word] |= bit;
     }
 
-    fn is_free(&self, record: &R, out: &[R]) -> bool {
+    pub(crate) fn is_free(&self, record: &R, out: &[R]) -> bool {
         let (word, bit) = Self::place(record);
         let may_be_taken = self.bits[word] & bit != 0;
         *record != self.requester && !(may_be_taken && out.contains(record))

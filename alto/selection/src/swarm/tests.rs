@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Costs, Direction, PrefixMap, V4Record, V6Record};
+use crate::{Costs, Direction, PrefixMap, V4Record, V6Record, random_among};
 
 const PIDS: u16 = 6;
 
@@ -36,7 +36,7 @@ enum Act {
     Expire { minutes: u16, budget: usize },
     Build { map: usize, budget: usize },
     DropViews(u16),
-    Choose { map: usize, consumer: u16, requester: V4Record, role: Role, k: usize, seed: u64 },
+    Choose { map: usize, consumer: u16, ask: Ask<V4Record> },
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -49,12 +49,18 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..4_u16, 0..900_usize).prop_map(|(minutes, budget)| Act::Expire { minutes, budget }),
         3 => (0..2_usize, 0..500_usize).prop_map(|(map, budget)| Act::Build { map, budget }),
         1 => (0..3_u16).prop_map(Act::DropViews),
-        6 => (0..2_usize, 0..PIDS, record(), role(), 0..120_usize, any::<u64>()).prop_map(
-            |(map, consumer, requester, role, k, seed)| {
-                Act::Choose { map, consumer, requester, role, k, seed }
-            }
-        ),
+        6 => (0..2_usize, 0..PIDS, ask(record(), role()))
+            .prop_map(|(map, consumer, ask)| Act::Choose { map, consumer, ask }),
     ]
+}
+
+fn ask(
+    record: impl Strategy<Value = V4Record>,
+    role: impl Strategy<Value = Role>,
+) -> impl Strategy<Value = Ask<V4Record>> {
+    let cap = prop_oneof![2 => Just(usize::MAX), 1 => 0..20_usize];
+    (record, role, 0..120_usize, cap, any::<u64>())
+        .prop_map(|(requester, role, k, pid_cap, seed)| Ask { requester, role, k, pid_cap, seed })
 }
 
 /// The slow twin.
@@ -79,37 +85,53 @@ fn everyone(swarm: &Swarm<V4Record>) -> BTreeSet<V4Record> {
 /// The question of a leecher that is not in the swarm.
 fn nobodys(k: usize) -> Ask<V4Record> {
     let requester = record(255, 255, 1);
-    Ask { requester, role: Role::Leecher, k, seed: 1 }
+    Ask { requester, role: Role::Leecher, k, pid_cap: usize::MAX, seed: 1 }
 }
 
-fn costs_of(table: &Table, consumer: u16, records: &[V4Record]) -> Vec<f64> {
-    let cost = |record: &V4Record| {
-        let pid = table.prefixes().pid_v4(record.address());
-        table.cost(Some(Pid::new(consumer)), pid).unwrap_or(f64::INFINITY)
-    };
-    let mut costs: Vec<f64> = records.iter().map(cost).collect();
+fn pid(table: &Table, record: V4Record) -> Option<Pid> {
+    table.prefixes().pid_v4(record.address())
+}
+
+fn cost(table: &Table, consumer: Pid, record: V4Record) -> f64 {
+    table.cost(Some(consumer), pid(table, record)).unwrap_or(f64::INFINITY)
+}
+
+/// The costs of the best of these, ascending, no more than `most` of each PID.
+fn costs_of(table: &Table, consumer: Pid, records: &[V4Record], most: usize) -> Vec<f64> {
+    let mut counts = BTreeMap::<_, usize>::new();
+    let counted = records.iter().filter(|record| {
+        let count = counts.entry(pid(table, **record)).or_default();
+        *count += 1;
+        *count <= most
+    });
+    let mut costs: Vec<f64> = counted.map(|record| cost(table, consumer, *record)).collect();
     costs.sort_by(f64::total_cmp);
     costs
 }
 
+/// Those chosen are different ones of those offered; and if the choice was made `by` all of them,
+/// the best there are.
 fn check_choice(
     twin: &Twin,
-    table: &Arc<Table>,
+    table: &Table,
     consumer: Pid,
     ask: &Ask<V4Record>,
     chosen: &[V4Record],
-    basis: Option<Basis>,
+    by: Basis,
 ) -> Result<(), TestCaseError> {
     let offered = twin.offered(ask.requester, ask.role);
     let distinct: BTreeSet<V4Record> = chosen.iter().copied().collect();
     prop_assert_eq!(distinct.len(), chosen.len());
     prop_assert!(distinct.iter().all(|record| offered.binary_search(record).is_ok()));
-    prop_assert_eq!(chosen.len(), ask.k.min(offered.len()));
-    if matches!(basis, Some(Basis::View | Basis::Everyone)) {
-        let consumer = u16::try_from(consumer.index()).unwrap();
-        let mut best = costs_of(table, consumer, &offered);
-        best.truncate(chosen.len());
-        prop_assert_eq!(costs_of(table, consumer, chosen), best);
+    let cap = if by == Basis::Everyone { usize::MAX } else { ask.pid_cap };
+    let mut best = costs_of(table, consumer, &offered, cap);
+    best.truncate(ask.k);
+    let costs = costs_of(table, consumer, chosen, cap);
+    prop_assert_eq!(costs.len(), chosen.len());
+    match by {
+        Basis::Sample if cap < usize::MAX => prop_assert!(costs.len() <= best.len()),
+        Basis::Sample => prop_assert_eq!(costs.len(), best.len()),
+        _ => prop_assert_eq!(costs, best),
     }
     Ok(())
 }
@@ -163,15 +185,29 @@ proptest! {
                     prop_assert!(swarm.view_bytes() <= view_octets);
                 }
                 Act::DropViews(minutes) => swarm.drop_views(minutes),
-                Act::Choose { map, consumer, requester, role, k, seed } => {
-                    let consumer = Pid::new(consumer);
-                    let ask = Ask { requester, role, k, seed };
-                    let basis = swarm.choose(&tables[map], consumer, &ask, &mut out);
-                    check_choice(&twin, &tables[map], consumer, &ask, &out, Some(basis))?;
-                    let half = Ask { k: k / 2, ..ask };
-                    swarm.choose(&tables[map], consumer, &half, &mut out);
-                    swarm.add_random(&Ask { k: k - out.len(), ..ask }, &mut out);
-                    check_choice(&twin, &tables[map], consumer, &ask, &out, None)?;
+                Act::Choose { map, consumer, ask } => {
+                    let (table, consumer) = (&tables[map], Pid::new(consumer));
+                    let by = swarm.choose(table, consumer, &ask, &mut out);
+                    check_choice(&twin, table, consumer, &ask, &out, by)?;
+                    let offered = twin.offered(ask.requester, ask.role);
+                    out.clear();
+                    choose_among(&offered, table, consumer, &ask, &mut out);
+                    check_choice(&twin, table, consumer, &ask, &out, Basis::View)?;
+                    let half = Ask { k: ask.k / 2, ..ask };
+                    for by_view in [true, false] {
+                        if by_view {
+                            swarm.choose(table, consumer, &half, &mut out);
+                            swarm.add_random(&Ask { k: ask.k - out.len(), ..ask }, &mut out);
+                        } else {
+                            out.clear();
+                            choose_among(&offered, table, consumer, &half, &mut out);
+                            random_among(&offered, &Ask { k: ask.k - out.len(), ..ask }, &mut out);
+                        }
+                        prop_assert_eq!(out.len(), ask.k.min(offered.len()));
+                        let distinct: BTreeSet<V4Record> = out.iter().copied().collect();
+                        prop_assert_eq!(distinct.len(), out.len());
+                        prop_assert!(out.iter().all(|record| offered.contains(record)));
+                    }
                 }
             }
             let role = |wanted| twin.0.values().filter(|(role, _)| *role == wanted).count();
@@ -252,7 +288,7 @@ fn ipv6_peers_are_chosen_by_cost() {
     while swarm.build(&table, 7) != Built::Ready {}
     let mut out = Vec::new();
     let requester = peer(1, 0);
-    let ask = Ask { requester, role: Role::Leecher, k: 60, seed: 1 };
+    let ask = Ask { requester, role: Role::Leecher, k: 60, pid_cap: usize::MAX, seed: 1 };
     assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
     let far = |record: &&V6Record| record.address().segments()[2] == 1;
     assert_eq!((out.len(), out.iter().filter(far).count()), (60, 10));
@@ -300,5 +336,5 @@ fn threads_share_a_swarm() {
     let mut out = Vec::new();
     let basis = swarm.choose(&table, Pid::new(0), &ask, &mut out);
     assert_eq!(basis, Basis::View);
-    check_choice(&twin, &table, Pid::new(0), &ask, &out, Some(basis)).unwrap();
+    check_choice(&twin, &table, Pid::new(0), &ask, &out, basis).unwrap();
 }

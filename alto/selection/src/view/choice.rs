@@ -23,7 +23,7 @@ pub(super) struct Choice<'a, R> {
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     code: usize,
-    /// Its peers, the requester not counted.
+    /// Its peers, the requester not counted, whatever the cap.
     size: usize,
     /// Whether the requester is among them. Looking for it in the few groups visited costs less
     /// than looking up its PID.
@@ -52,7 +52,11 @@ impl<'a, R: Record> Choice<'a, R> {
         let hits = if few { self.all_sorted() } else { self.nearest() };
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
-            self.take(class, &mut random, out);
+            if self.ask.pid_cap < usize::MAX {
+                self.take_capped(class, &mut random, out);
+            } else {
+                self.take(class, &mut random, out);
+            }
             if self.left == 0 {
                 break;
             }
@@ -91,7 +95,7 @@ impl<'a, R: Record> Choice<'a, R> {
                     return hits;
                 }
                 let hit = self.hit(code, class);
-                sum += hit.size;
+                sum += self.quota(&hit);
                 hits.push(hit);
             }
             (rest, block) = (behind, (block * 2).min(*BLOCK.end()));
@@ -134,6 +138,24 @@ impl<'a, R: Record> Choice<'a, R> {
             self.copy(class, random.below(size), out);
         }
         self.copy(class, 0, out);
+    }
+
+    /// Takes from each PID of a class, from a random one on, as many as it may have: from a random
+    /// place on, too.
+    fn take_capped(&mut self, class: &[Hit], random: &mut Random, out: &mut Vec<R>) {
+        let (behind, first) = class.split_at(random.below(class.len()));
+        for hit in first.iter().chain(behind).filter(|hit| hit.size > 0) {
+            let left = self.left;
+            let quota = self.quota(hit).min(left);
+            self.left = quota;
+            self.take(std::slice::from_ref(hit), random, out);
+            self.left = left - quota;
+        }
+    }
+
+    /// How many of its peers a PID may have in the reply.
+    fn quota(&self, hit: &Hit) -> usize {
+        hit.size.min(self.ask.pid_cap)
     }
 
     /// Copies what is left to take from the class, the first `skip` records passed over.

@@ -1,0 +1,341 @@
+//! Which peers go into a reply.
+
+mod config;
+mod guide;
+mod learner;
+mod request;
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use alto_discovery_core::{
+    self as core, Answer, Backend, Call, Error, Known, Peer, Validity, code,
+};
+use alto_guidance::{Exhausted, Guidance};
+use alto_selection::{Ask, Record, Swarm, choose_among, random_among};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::{Config, Discovery};
+pub use config::{SelectConfig, Share};
+use guide::Guide;
+use learner::Learner;
+pub use request::{Choice, Request, Requester, Why};
+
+/// Chooses the peers that are best for the one that asks, by what the ALTO server of *its* network
+/// says.
+///
+/// A choice never waits: it is made from what is known at that moment, and what is not known is
+/// learnt in the background for the next one. Without guidance it is as random as a tracker's own
+/// choice, and there are never fewer peers than that would give.
+///
+/// - ⌊(1 − s) · k⌋ places go to the peers of lowest cost, s being the random share; the others are
+///   drawn at random, so that a swarm of many networks stays in one piece (RFC 7971 §4.2.2).
+/// - A server speaks only for peers whose address led to it; what a peer merely claims fills no
+///   more than half of its reply.
+/// - Peers of equal cost are drawn anew for each request.
+///
+/// Cheap to share (`Arc` or a reference); every method may be called from many threads at once.
+///
+/// ```
+/// use alto_discovery::selection::{Role, Swarm, V4Record};
+/// use alto_discovery::{Advisor, Config, Peer, Request};
+///
+/// let advisor = Advisor::new(&Config::default())?;
+/// let swarm = Swarm::new(1 << 20);
+/// for number in 0..250 {
+///     swarm.add(V4Record([198, 51, 100, number, 0x1a, 0xe1]), Role::Leecher, 0);
+/// }
+/// let peer: Peer<'_> = "203.0.113.5".parse()?;
+/// let (own, mut reply) = (V4Record([203, 0, 113, 5, 0x1a, 0xe1]), Vec::new());
+/// let choice = advisor.select(&Request::new(peer, own, 50), &swarm, &mut reply);
+/// assert_eq!(reply.len(), 50); // from the first announce on
+/// assert_eq!(choice.guided, 0); // nothing is known yet
+/// # Ok::<(), alto_discovery::Error>(())
+/// ```
+///
+/// Learning needs a tokio runtime: the caller's, if requests are made inside of one; one's own, by
+/// [`start_on`](Self::start_on); or [`start`](Self::start), for programs that have none.
+#[derive(Debug)]
+pub struct Advisor {
+    discovery: Arc<Discovery>,
+    guidance: Guidance,
+    learner: Learner,
+    config: SelectConfig,
+    seed: u64,
+    requests: AtomicU64,
+}
+
+/// Peers grouped by a choice that had to do with a sample, a few microseconds' worth: many requests
+/// together make the view.
+const BUILD: usize = 256;
+
+impl Advisor {
+    /// One that finds servers by the built-in backends that `config` names. Reads files at most.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        Self::with_backends(config, &[])
+    }
+
+    /// As [`new`](Self::new), with backends of your own; see [`Discovery::with_backends`].
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn with_backends(config: &Config, own: &[Arc<dyn Backend>]) -> Result<Self, Error> {
+        Self::over(Arc::new(Discovery::with_backends(config, own)?), config)
+    }
+
+    /// One that finds servers by this discovery.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn over(discovery: Arc<Discovery>, config: &Config) -> Result<Self, Error> {
+        let sections = &config.sections;
+        let guidance = Guidance::new(&sections.guidance, &sections.fetch, config.policy)?;
+        let learner = Learner::new(Arc::clone(&discovery), guidance.clone(), config.calls);
+        let config = sections.select;
+        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
+        Ok(Self { discovery, guidance, learner, config, seed, requests: AtomicU64::new(0) })
+    }
+
+    /// Replaces `out` by the best peers of a swarm, as many as asked for, if there are so many:
+    /// first those chosen by cost, then those drawn at random.
+    pub fn select<R: Record>(
+        &self,
+        request: &Request<'_, R>,
+        swarm: &Swarm<R>,
+        out: &mut Vec<R>,
+    ) -> Choice {
+        out.clear();
+        let ask = self.ask(request);
+        let guide = self.guide(request.requester.for_family(R::IS_V6), Instant::now());
+        let why = guide.map_or_else(Why::from, |guide| {
+            let guided = Ask { k: self.places(&guide, request), ..ask };
+            let basis = swarm.choose(&guide.table, guide.consumer, &guided, out);
+            let why = Why::from(basis);
+            if why == Why::Sample && guide.is_shared {
+                swarm.build(&guide.table, BUILD);
+            }
+            why
+        });
+        let guided = out.len();
+        swarm.add_random(&drawn(ask, guided), out);
+        Choice { guided, why }
+    }
+
+    /// The same for candidates that the caller lists, whose roles are its affair. Takes time in
+    /// proportion to them: for more than a few hundred keep a [`Swarm`].
+    pub fn select_among<R: Record>(
+        &self,
+        request: &Request<'_, R>,
+        candidates: &[R],
+        out: &mut Vec<R>,
+    ) -> Choice {
+        out.clear();
+        let ask = self.ask(request);
+        let guide = self.guide(request.requester.for_family(R::IS_V6), Instant::now());
+        let why = guide.map_or_else(Why::from, |guide| {
+            let guided = Ask { k: self.places(&guide, request), ..ask };
+            choose_among(candidates, &guide.table, guide.consumer, &guided, out);
+            Why::Costs
+        });
+        let guided = out.len();
+        random_among(candidates, &drawn(ask, guided), out);
+        Choice { guided, why }
+    }
+
+    /// Replaces `costs` by what each candidate costs the requester, lower being better; `None` for
+    /// those of which that is not known. Compare them with each other only.
+    pub fn costs<R: Record>(
+        &self,
+        requester: &Requester<'_>,
+        candidates: &[R],
+        costs: &mut Vec<Option<f64>>,
+    ) -> Why {
+        costs.clear();
+        let guide = match self.guide(requester.for_family(R::IS_V6), Instant::now()) {
+            Ok(guide) => guide,
+            Err(why) => {
+                costs.resize(candidates.len(), None);
+                return why;
+            }
+        };
+        let table = &guide.table;
+        let cost = |candidate: &R| {
+            table.cost(Some(guide.consumer), table.prefixes().pid(candidate.address().into()))
+        };
+        costs.extend(candidates.iter().map(cost));
+        Why::Costs
+    }
+
+    /// Learns, and waits for it, what requests of this peer need: its server, and the server's maps.
+    /// Must be polled inside a tokio runtime.
+    ///
+    /// # Errors
+    /// If that cannot be had; requests are then answered at random.
+    pub async fn prepare(&self, peer: &Peer<'_>) -> Result<(), Unprepared> {
+        let answer = self.discovery.discover(peer, &Call::default()).await;
+        let answer = answer.map_err(Unprepared::Discovery)?;
+        let mut failed = Vec::new();
+        for server in answer.servers() {
+            match self.guidance.table(&server.uri).await {
+                Ok(_) => return Ok(()),
+                Err(error) => failed.push(error),
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(Unprepared::Guidance(Exhausted { failed })) }
+    }
+
+    /// As [`prepare`](Self::prepare), on threads of its own ([`start`](Self::start)).
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare); [`Error::Invalid`] on a thread that runs async tasks, which
+    /// must not be blocked.
+    pub fn prepare_blocking(&self, peer: &Peer<'_>) -> Result<(), Unprepared> {
+        let refuse = |fault| Err(Unprepared::Discovery(Error::invalid(code::INTERNAL, fault)));
+        if Handle::try_current().is_ok() {
+            return refuse("a blocking call on an async thread");
+        }
+        self.start().map_err(Unprepared::Discovery)?;
+        match self.learner.handle() {
+            Some(handle) => handle.block_on(self.prepare(peer)),
+            None => refuse("stopped by another thread"),
+        }
+    }
+
+    /// Learns on threads of its own from now on: two of them, named `alto`. For programs without a
+    /// tokio runtime; may be called again after [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the system gives no threads.
+    pub fn start(&self) -> Result<(), Error> {
+        let fault = |fault| Error::config("runtime", format!("no threads to learn on: {fault}"));
+        self.learner.start().map_err(fault)
+    }
+
+    /// Learns on this runtime from now on, whatever thread makes requests.
+    pub fn start_on(&self, runtime: Handle) {
+        self.learner.start_on(runtime);
+    }
+
+    /// Learns no more on the threads of [`start`](Self::start) or the runtime of
+    /// [`start_on`](Self::start_on). Its own threads end; it waits so long for them at most, and must
+    /// not wait inside another runtime. Requests go on with what is known.
+    pub fn stop(&self, wait: Duration) {
+        self.learner.stop(wait);
+    }
+
+    /// The runtime it learns on: as started, or else the caller's.
+    pub fn runtime(&self) -> Option<Handle> {
+        self.learner.handle()
+    }
+
+    /// How many discoveries are under way for requests.
+    pub fn learning(&self) -> usize {
+        self.learner.under_way()
+    }
+
+    /// What finds the servers.
+    pub fn discovery(&self) -> &Arc<Discovery> {
+        &self.discovery
+    }
+
+    /// What asks them.
+    pub fn guidance(&self) -> &Guidance {
+        &self.guidance
+    }
+
+    fn ask<R: Record>(&self, request: &Request<'_, R>) -> Ask<R> {
+        let cap = request.pid_cap.unwrap_or(self.config.pid_cap);
+        let seed = request.seed.unwrap_or_else(|| {
+            self.seed.wrapping_add(self.requests.fetch_add(1, Ordering::Relaxed))
+        });
+        Ask {
+            requester: request.own,
+            role: request.role,
+            k: request.k,
+            pid_cap: if cap == 0 { usize::MAX } else { cap },
+            seed,
+        }
+    }
+
+    fn places<R>(&self, guide: &Guide, request: &Request<'_, R>) -> usize {
+        guide.places(request.k, request.random_share.unwrap_or(self.config.random_share))
+    }
+
+    /// Whose costs count for a peer now, or why nobody's do; what is missing is being learnt then.
+    fn guide(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
+        let refresh = |validity: Validity| {
+            if validity.left(now) < validity.lifetime() / 10 {
+                self.learner.discover(peer);
+            }
+        };
+        match self.discovery.known(peer, now) {
+            Known::Fresh(answer) => {
+                refresh(answer.validity);
+                self.guide_of(&answer, peer, now)
+            }
+            Known::Stale(answer) => {
+                self.learner.discover(peer);
+                self.guide_of(&answer, peer, now)
+            }
+            Known::None(none) => {
+                refresh(none.validity);
+                Err(Why::NoServer)
+            }
+            Known::NotApplicable => Err(Why::NotApplicable),
+            Known::Ask => {
+                self.learner.discover(peer);
+                Err(Why::Discovering)
+            }
+        }
+    }
+
+    fn guide_of(&self, answer: &Answer, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
+        if let core::Guide::Costs(costs) = &answer.guide {
+            return Guide::of_peer(costs).ok_or(Why::NoCosts);
+        }
+        let (table, trust) = self.learner.table(answer, now).ok_or(Why::NoTable)?;
+        let table = table.maps().ok_or(Why::NoCosts)?.table();
+        let guide = Guide::of_server(table, peer.net().addr(), answer.scope.net, trust);
+        guide.ok_or(Why::NoCosts)
+    }
+}
+
+/// The question for the places that are left.
+fn drawn<R: Record>(ask: Ask<R>, filled: usize) -> Ask<R> {
+    Ask { k: ask.k - filled, seed: !ask.seed, ..ask }
+}
+
+/// Why a peer's requests cannot be guided.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Unprepared {
+    /// No server was found.
+    Discovery(Error),
+    /// None of those found can be used.
+    Guidance(Exhausted),
+}
+
+impl fmt::Display for Unprepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery(error) => error.fmt(f),
+            Self::Guidance(exhausted) => exhausted.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Unprepared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Discovery(error) => Some(error),
+            Self::Guidance(exhausted) => Some(exhausted),
+        }
+    }
+}
