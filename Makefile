@@ -2,10 +2,12 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test features doc deny fuzz bench demo
+.PHONY: check packages fmt clippy test features doc deny fuzz bench demo ffi header install
 
-# What the tests need from Debian: name servers to test against.
-PACKAGES := ca-certificates nsd knot bind9 unbound
+# What the tests need from Debian: name servers to test against, and what C programs are built and
+# watched with.
+PACKAGES := ca-certificates nsd knot bind9 unbound \
+	gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal strace
 
 check: packages fmt clippy test features doc deny
 	@echo "check: everything passed"
@@ -46,3 +48,17 @@ bench:
 
 demo:
 	cargo run --release --locked -p alto-cli -- demo
+
+# For C: target/release/libalto_discovery.so and .a; their header is include/alto_discovery.h.
+ffi:
+	cargo build --release --locked -p alto-discovery-ffi
+
+# Writes include/alto_discovery.h anew, from ffi/src.
+header:
+	ALTO_WRITE_HEADER=1 cargo test --quiet --locked -p alto-discovery-ffi --test header up_to_date
+
+# Installs what `make ffi` built, with its pkg-config file and CMake package: PREFIX=/usr/local, and
+# below DESTDIR if that is set.
+PREFIX := /usr/local
+install: ffi
+	ffi/install target/release "$(PREFIX)" "$(DESTDIR)"

@@ -245,7 +245,7 @@ fn failure(server: &Server, fault: Fault) -> Failure {
     let address = &server.address;
     match fault {
         Fault::Silent => Failure::Timeout,
-        Fault::Refused(error) => Failure::Unreachable(
+        Fault::Refused(error) => Failure::Refused(
             format!("the resolver {address} cannot be reached: {error}").into(),
         ),
         Fault::Local(error) => {
