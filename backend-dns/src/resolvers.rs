@@ -127,15 +127,16 @@ impl Resolvers {
         question: Question<'_>,
         until: Instant,
     ) -> Result<Message, Failure> {
+        let sentence = || format!("the resolver {} cannot be reached", server.address).into();
         let standing = server.breaker().claim(Instant::now());
-        let worth_it = match standing {
-            Standing::Up => true,
-            Standing::Due => self.is_back(server, until).await,
-            Standing::Down => false,
-        };
-        if !worth_it {
-            let sentence = format!("the resolver {} cannot be reached", server.address);
-            return Err(Failure::Unreachable(sentence.into()));
+        match standing {
+            Standing::Up => {}
+            Standing::Due => match self.probe(server, until).await {
+                Ok(_) => {}
+                Err(Fault::Refused(_)) => return Err(Failure::Refused(sentence())),
+                Err(_) => return Err(Failure::Unreachable(sentence())),
+            },
+            Standing::Down => return Err(Failure::Unreachable(sentence())),
         }
         let reply = self.exchange.ask(&server.way, question, until).await;
         self.note(server, &reply);
@@ -143,13 +144,13 @@ impl Resolvers {
     }
 
     /// The simplest question, so that a slow zone says nothing about the resolver.
-    async fn is_back(&self, server: &Server, until: Instant) -> bool {
+    async fn probe(&self, server: &Server, until: Instant) -> Result<Message, Fault> {
         let root = Name::root();
         let question = Question::new(&root, RecordType::NS);
         let until = until.min(Instant::now() + server.probe_time());
         let reply = self.exchange.ask(&server.way, question, until).await;
         self.note(server, &reply);
-        reply.is_ok()
+        reply
     }
 
     fn note(&self, server: &Server, reply: &Result<Message, Fault>) {

@@ -1,8 +1,8 @@
 //! The threads of a handle.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -15,7 +15,8 @@ use crate::stack::Stack;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) finder: Finder,
-    ended: Ended,
+    ended: Arc<Ended>,
+    watch: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// So that one thread is left while another reads a large map.
@@ -38,29 +39,38 @@ impl Engine {
             .thread_name("alto")
             .thread_stack_size(THREAD_STACK)
             .on_thread_start(block_signals) // also those that are started later, by whatever thread
-            .enable_all()
+            .enable_io()
+            .enable_time()
             .build()?;
-        let finder = Finder::new(stack, runtime.handle().clone(), ready);
-        let engine = Arc::new(Self { finder, ended: Ended::default() });
-        stack.advisor.start_on(runtime.handle().clone());
-        let (own, stack) = (engine.clone(), stack.clone());
+        let handle = runtime.handle().clone();
+        let (ended, note) = (Arc::<Ended>::default(), stack.clone());
+        let end = ended.clone();
         let watch = thread::Builder::new().name("alto-watch".into()).stack_size(THREAD_STACK);
-        watch.spawn(move || own.run(&stack, runtime, &wake))?;
-        Ok(engine)
+        let watch = watch.spawn(move || {
+            run_to_end(&note, runtime, &wake);
+            end.note();
+        })?;
+        let finder = Finder::new(stack, handle.clone(), ready);
+        stack.advisor.start_on(handle);
+        Ok(Arc::new(Self { finder, ended, watch: Mutex::new(Some(watch)) }))
     }
 
     /// Waits until all threads have ended, so long at most; whether they have.
     pub(crate) fn wait(&self, most: Duration) -> bool {
-        self.ended.wait(most)
+        let ended = self.ended.wait(most);
+        if ended && let Some(watch) = locked(&self.watch).take() {
+            watch.join().ok(); // it has nothing left to do but to go
+        }
+        ended
     }
+}
 
-    fn run(&self, stack: &Stack, runtime: Runtime, wake: &EventFd) {
-        wake.wait();
-        wake.clear();
-        stack.advisor.stop(Duration::ZERO);
-        runtime.shutdown_timeout(LAST_WORK);
-        self.ended.note();
-    }
+/// Waits for the end, and ends all other threads.
+fn run_to_end(stack: &Stack, runtime: Runtime, wake: &EventFd) {
+    wake.wait();
+    wake.clear();
+    stack.advisor.stop(Duration::ZERO);
+    runtime.shutdown_timeout(LAST_WORK);
 }
 
 /// Whether something has come to its end.
@@ -72,13 +82,12 @@ struct Ended {
 
 impl Ended {
     fn note(&self) {
-        *self.has.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *locked(&self.has) = true;
         self.told.notify_all();
     }
 
     fn wait(&self, most: Duration) -> bool {
-        let has = self.has.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.told.wait_timeout_while(has, most, |has| !*has);
+        let waited = self.told.wait_timeout_while(locked(&self.has), most, |has| !*has);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }
@@ -112,4 +121,8 @@ fn block_all() -> libc::sigset_t {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
         before
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
