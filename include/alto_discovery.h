@@ -65,8 +65,9 @@
  * with an older or newer header of the same major version runs. No more than struct_size octets are
  * touched. Set the rest to zero: zero means default or none.
  *
- * The environment is neither read nor written, but for SSL_CERT_FILE and SSL_CERT_DIR, where the root
- * certificates are; alto_open() reads them. No signal handler, no atexit(3), nothing is written to
+ * The environment is not written, and read twice: alto_open() looks at SSL_CERT_FILE and SSL_CERT_DIR,
+ * where the root certificates are, and alto_start() at TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE, a switch
+ * of the run-time library's own. No signal handler, no atexit(3), nothing is written to
  * files; a fault of the library's own leaves a line on standard error.
  *
  *

@@ -46,6 +46,8 @@ pub fn library_folder() -> PathBuf {
         .args(["build", "--quiet", "--package", "alto-discovery-ffi", "--profile", profile])
         .arg("--target-dir")
         .arg(profile_folder.parent().expect("the target folder"))
+        // Build scripts that look at it would be run again, and what stands on them built again.
+        .env_remove("CARGO_MANIFEST_DIR")
         .current_dir(crate_folder().join(".."))
         .status()
         .expect("cargo runs");

@@ -145,6 +145,8 @@ fn build(package: &str, program: &str, profile_folder: &Path) {
         .args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile])
         .arg("--target-dir")
         .arg(target)
+        // Build scripts that look at it would be run again, and what stands on them built again.
+        .env_remove("CARGO_MANIFEST_DIR")
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status()
         .expect("cargo runs");
