@@ -33,31 +33,42 @@ impl<R: Record> Peers<R> {
 
     /// Appends up to `ask.k` peers drawn at random from those not in `out`.
     pub(crate) fn add_random(&self, ask: &Ask<R>, out: &mut Vec<R>) {
-        let lists: Vec<_> = self.lists_for(ask.role).filter(|list| list.len() > 0).collect();
+        let mut lists = self.lists_for(ask.role).filter(|list| list.len() > 0);
+        let Some(first) = lists.next() else { return };
+        let second = lists.next().unwrap_or(first);
         let offered = self.offered(ask.role);
         let mut taken = Taken::new(out, ask.requester);
         let enough = out.len().saturating_add(ask.k);
         let mut random = Random::new(ask.seed);
         if offered / 2 <= enough {
-            let all = lists.iter().copied().flat_map(Sorted::chunks).flatten();
-            let free = all.map(|peer| peer.record).filter(|record| taken.is_free(record, out));
-            let mut free: Vec<R> = free.collect();
-            let count = free.len();
-            for at in 0..ask.k.min(count) {
-                free.swap(at, at + random.below(count - at));
-            }
-            out.extend(free.into_iter().take(ask.k));
+            self.add_from_all(ask, &taken, &mut random, out);
             return;
         }
         // At least half of the peers are free, so this ends soon.
         while out.len() < enough {
-            let first = random.below(offered) < lists[0].len();
-            let record = lists[usize::from(!first)].draw(&mut random).record;
+            let list = if random.below(offered) < first.len() { first } else { second };
+            let record = list.draw(&mut random).record;
             if taken.is_free(&record, out) {
                 taken.mark(&record);
                 out.push(record);
             }
         }
+    }
+
+    /// Appends all that are free, and keeps as many as are wanted.
+    fn add_from_all(&self, ask: &Ask<R>, taken: &Taken<R>, random: &mut Random, out: &mut Vec<R>) {
+        let start = out.len();
+        for peer in self.lists_for(ask.role).flat_map(Sorted::chunks).flatten() {
+            if taken.is_free(&peer.record, &out[..start]) {
+                out.push(peer.record);
+            }
+        }
+        let free = &mut out[start..];
+        let count = ask.k.min(free.len());
+        for at in 0..count {
+            free.swap(at, at + random.below(free.len() - at));
+        }
+        out.truncate(start + count);
     }
 }
 

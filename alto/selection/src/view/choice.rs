@@ -1,5 +1,7 @@
 //! The best k of a view.
 
+use std::cell::RefCell;
+
 use super::groups::{Group, Groups};
 use crate::random::Random;
 use crate::record::Record;
@@ -32,6 +34,19 @@ struct Hit {
     class: usize,
 }
 
+/// Lists of a thread, kept from choice to choice, so that there is nothing to allocate on an announce's
+/// path.
+struct Scratch {
+    hits: Vec<Hit>,
+    /// PIDs by cost.
+    sorted: Vec<(f64, usize)>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> =
+        const { RefCell::new(Scratch { hits: Vec::new(), sorted: Vec::new() }) };
+}
+
 /// Steps of an order looked at together: few at first, for often a few PIDs are enough.
 const BLOCK: std::ops::RangeInclusive<usize> = 4..=64;
 /// So many steps of an order cost as much as a look at a group without it.
@@ -48,8 +63,19 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
-        let few = self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids();
-        let hits = if few { self.all_sorted() } else { self.nearest() };
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.hits.clear();
+            let few = self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids();
+            if few {
+                self.all_sorted(scratch);
+            } else {
+                self.nearest(&mut scratch.hits);
+            }
+            self.take_all(&scratch.hits, out);
+        });
+    }
+
+    fn take_all(&mut self, hits: &[Hit], out: &mut Vec<R>) {
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
             if self.ask.pid_cap < usize::MAX {
@@ -64,27 +90,27 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     /// All PIDs that have peers, best first: for swarms in few PIDs.
-    fn all_sorted(&self) -> Vec<Hit> {
+    fn all_sorted(&self, Scratch { hits, sorted }: &mut Scratch) {
         let cost = |code| {
             let pid = u32::try_from(code).ok().and_then(Pid::from_code);
             self.table.cost(Some(self.consumer), pid).unwrap_or(f64::INFINITY)
         };
         let codes = self.groups.codes(self.ask.role);
-        let mut sorted: Vec<(f64, usize)> = codes.map(|code| (cost(code), code)).collect();
+        sorted.clear();
+        sorted.extend(codes.map(|code| (cost(code), code)));
         sorted.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
         let mut class = 0;
         let mut last = None;
-        let hit = |(cost, code)| {
+        let hit = |&(cost, code): &(f64, usize)| {
             class += usize::from(last.replace(cost) != Some(cost));
             self.hit(code, class)
         };
-        sorted.into_iter().map(hit).collect()
+        hits.extend(sorted.iter().map(hit));
     }
 
     /// The PIDs that have peers, best first, until whole classes have enough.
-    fn nearest(&self) -> Vec<Hit> {
+    fn nearest(&self, hits: &mut Vec<Hit>) {
         let order = self.table.order(self.consumer);
-        let mut hits: Vec<Hit> = Vec::with_capacity(16);
         let (mut sum, mut class, mut block) = (0, 0, *BLOCK.start());
         let mut found = [(0, 0); *BLOCK.end()];
         let mut rest = order.steps();
@@ -92,7 +118,7 @@ impl<'a, R: Record> Choice<'a, R> {
             let (steps, behind) = rest.split_at(block.min(rest.len()));
             for &(code, class) in self.occupied(steps, &mut class, &mut found) {
                 if sum >= self.ask.k && hits.last().is_some_and(|last| last.class != class) {
-                    return hits;
+                    return;
                 }
                 let hit = self.hit(code, class);
                 sum += self.quota(&hit);
@@ -100,7 +126,6 @@ impl<'a, R: Record> Choice<'a, R> {
             }
             (rest, block) = (behind, (block * 2).min(*BLOCK.end()));
         }
-        hits
     }
 
     /// The codes among these steps that have peers, each with its class, counted on from `class`.
