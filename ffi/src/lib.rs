@@ -18,6 +18,8 @@ mod handle;
 mod last_error;
 mod life;
 mod lookup;
+#[cfg(test)]
+mod panics;
 mod peer;
 mod records;
 mod select;
