@@ -99,7 +99,9 @@ fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error
     let retry_after = path.failures.iter().filter_map(|failure| failure.holds).min();
     let cause = match decisive.failure {
         // Told apart from a resolver that is silent for those who would wait.
-        Failure::Refused(_) => Cause::from_error(code, message, io::Error::from(ErrorKind::ConnectionRefused)),
+        Failure::Refused(_) => {
+            Cause::from_error(code, message, io::Error::from(ErrorKind::ConnectionRefused))
+        }
         _ => Cause::new(code, message),
     };
     Error::Unavailable { backend: NAME, retry_after, cause, trace }

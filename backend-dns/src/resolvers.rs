@@ -246,9 +246,9 @@ fn failure(server: &Server, fault: Fault) -> Failure {
     let address = &server.address;
     match fault {
         Fault::Silent => Failure::Timeout,
-        Fault::Refused(error) => Failure::Refused(
-            format!("the resolver {address} cannot be reached: {error}").into(),
-        ),
+        Fault::Refused(error) => {
+            Failure::Refused(format!("the resolver {address} cannot be reached: {error}").into())
+        }
         Fault::Local(error) => {
             Failure::Unreachable(format!("no question could be sent to {address}: {error}").into())
         }

@@ -42,10 +42,7 @@ pub(crate) unsafe fn borrow<'a, T>(from: *const T, what: &'static str) -> Result
 ///
 /// # Safety
 /// It is NULL or points to a string that ends with NUL and lives as long as the reference.
-pub(crate) unsafe fn text<'a>(
-    from: *const c_char,
-    what: &'static str,
-) -> Result<&'a str, Failure> {
+pub(crate) unsafe fn text<'a>(from: *const c_char, what: &'static str) -> Result<&'a str, Failure> {
     if from.is_null() {
         return Err(Failure::invalid(what));
     }

@@ -21,13 +21,12 @@ pub struct alto_config {
 /// # Safety
 /// `out` is NULL or writable.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn alto_config_new(
-    header_version: u32,
-    out: *mut *mut alto_config,
-) -> c_int {
+pub unsafe extern "C" fn alto_config_new(header_version: u32, out: *mut *mut alto_config) -> c_int {
     guard(|| {
         if header_version >> 16 != ALTO_VERSION_NUMBER >> 16 {
-            return Err(Failure::invalid("the header is of another major version than the library"));
+            return Err(Failure::invalid(
+                "the header is of another major version than the library",
+            ));
         }
         if out.is_null() {
             return Err(Failure::invalid("out is NULL"));
@@ -70,10 +69,7 @@ pub unsafe extern "C" fn alto_config_set(
 /// # Safety
 /// As [`alto_config_set`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn alto_config_load(
-    config: *mut alto_config,
-    path: *const c_char,
-) -> c_int {
+pub unsafe extern "C" fn alto_config_load(config: *mut alto_config, path: *const c_char) -> c_int {
     guard(|| {
         // SAFETY: the caller's promise.
         let config = unsafe { borrow_mut(config)? };

@@ -168,9 +168,7 @@ impl alto_discovery {
     pub(crate) fn running(&self) -> Result<(&Stack, &Engine), Failure> {
         self.life.check_running()?;
         // SAFETY: as in `stack`; there is an engine, since it was started.
-        Ok(unsafe {
-            (&*self.stack.load(Ordering::Acquire), &*self.engine.load(Ordering::Acquire))
-        })
+        Ok(unsafe { (&*self.stack.load(Ordering::Acquire), &*self.engine.load(Ordering::Acquire)) })
     }
 
     /// The threads of the last start, ended or not.

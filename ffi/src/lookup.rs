@@ -272,11 +272,7 @@ impl Out {
         ALTO_NONE
     }
 
-    fn uris<'u>(
-        &self,
-        uris: impl Iterator<Item = &'u str>,
-        needed: usize,
-    ) -> Result<(), Failure> {
+    fn uris<'u>(&self, uris: impl Iterator<Item = &'u str>, needed: usize) -> Result<(), Failure> {
         if needed > self.theirs.text_len {
             // SAFETY: the place is as large as `alto_answer` was from the first version on.
             unsafe { (&raw mut (*self.place).text_needed).write(needed) };

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddrV4, SocketAddrV6};
 
-use facade::selection::{Pid, PrefixMap, Record, V4Record, V6Record};
 use facade::Peer;
+use facade::selection::{Pid, PrefixMap, Record, V4Record, V6Record};
 
 use crate::status::Failure;
 

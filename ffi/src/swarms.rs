@@ -123,9 +123,8 @@ impl Swarms {
                 continue;
             };
             let shard = &self.shards[sweep.shard];
-            let done = read(shard).get(&key).map(|torrent| {
-                torrent.expire(now, cutoff, budget - removed)
-            });
+            let done =
+                read(shard).get(&key).map(|torrent| torrent.expire(now, cutoff, budget - removed));
             let done = done.unwrap_or_default();
             (removed, looked) = (removed + done.removed, looked + done.looked);
             if done.is_over {

@@ -65,10 +65,7 @@ fn life_cycle_and_fork() {
 #[test]
 fn rights_given_up() {
     let (workshop, empty) = (Workshop::new(), tempfile::TempDir::new().unwrap());
-    workshop.check("rights.c", &[
-        &resolver(&name_server(URI)),
-        empty.path().to_str().unwrap(),
-    ]);
+    workshop.check("rights.c", &[&resolver(&name_server(URI)), empty.path().to_str().unwrap()]);
 }
 
 /// alto_stop in a handler that interrupts four callers; nothing is cut short by EINTR.
@@ -114,7 +111,8 @@ fn hot_calls() {
     let log = fs::read_to_string(log).unwrap();
     let own = log.split_whitespace().next().unwrap(); // the first thread
     let calls: Vec<&str> = log.lines().filter(|line| line.starts_with(own)).collect();
-    let marks: Vec<usize> = (0..calls.len()).filter(|at| calls[*at].contains("getppid()")).collect();
+    let marks: Vec<usize> =
+        (0..calls.len()).filter(|at| calls[*at].contains("getppid()")).collect();
     let [from, to, _, _] = marks[..] else { panic!("{marks:?}") };
     assert_eq!(calls[from + 1..to], [""; 0], "system calls on the path of an announce");
 }
@@ -141,9 +139,11 @@ fn leaves_environment_and_files_alone() {
     let log = fs::read_to_string(log).unwrap();
     let written: Vec<&str> = log
         .lines()
-        .filter(|line| ["O_WRONLY", "O_RDWR", "O_CREAT", "mkdir", "unlink", "rename", "creat("]
-            .iter()
-            .any(|sign| line.contains(sign)))
+        .filter(|line| {
+            ["O_WRONLY", "O_RDWR", "O_CREAT", "mkdir", "unlink", "rename", "creat("]
+                .iter()
+                .any(|sign| line.contains(sign))
+        })
         .collect();
     assert_eq!(written, [""; 0]);
 }

@@ -71,7 +71,8 @@ fn with_epoll() {
         command.arg(&config).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
-        std::io::Write::write_all(&mut input, format!("{}\n", PEERS.join("\n")).as_bytes()).unwrap();
+        std::io::Write::write_all(&mut input, format!("{}\n", PEERS.join("\n")).as_bytes())
+            .unwrap();
         drop(input);
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
@@ -120,7 +121,9 @@ fn installed_and_found() {
     let mut install = Command::new(kit::crate_folder().join("install"));
     succeed(install.arg(&workshop.library).arg("/opt/alto").arg(&root));
     let prefix = root.join("opt/alto");
-    for file in ["include/alto_discovery.h", "lib/libalto_discovery.a", "lib/libalto_discovery.so.0"] {
+    for file in
+        ["include/alto_discovery.h", "lib/libalto_discovery.a", "lib/libalto_discovery.so.0"]
+    {
         assert!(prefix.join(file).exists(), "{file}");
     }
 

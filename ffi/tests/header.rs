@@ -43,8 +43,16 @@ fn made() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).unwrap();
     let order = [
-        "version", "status", "last_error", "structs", "config", "handle", "lookup", "select",
-        "swarm", "stats",
+        "version",
+        "status",
+        "last_error",
+        "structs",
+        "config",
+        "handle",
+        "lookup",
+        "select",
+        "swarm",
+        "stats",
     ];
     let sources = order.iter().map(|name| folder.join(format!("src/{name}.rs")));
     let builder = cbindgen::Builder::new().with_config(config);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alto_messages::{CostMapBuilder, CostType, Limits, MediaType, NetworkMapBuilder, VersionTag};
 use alto_testkit::http::{HttpReply, HttpServer};
-use alto_testkit::process::{installed, wait_until};
+use alto_testkit::process::{cargo, installed, wait_until};
 use alto_testkit::{Daemon, NameServer as _, Zone, nsd};
 use tempfile::TempDir;
 
@@ -41,13 +41,10 @@ pub fn library_folder() -> PathBuf {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let status = cargo()
         .args(["build", "--quiet", "--package", "alto-discovery-ffi", "--profile", profile])
         .arg("--target-dir")
         .arg(profile_folder.parent().expect("the target folder"))
-        // Build scripts that look at it would be run again, and what stands on them built again.
-        .env_remove("CARGO_MANIFEST_DIR")
         .current_dir(crate_folder().join(".."))
         .status()
         .expect("cargo runs");
@@ -141,9 +138,8 @@ pub fn run(command: &mut Command) -> Output {
 pub fn name_server(uri: &str) -> Daemon {
     let v6 = "1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.";
     let scheme = uri.split(':').next().expect("a scheme");
-    let record = |name: &str| {
-        format!("{name} 600 NAPTR 100 10 \"u\" \"ALTO:{scheme}\" \"!.*!{uri}!\" .")
-    };
+    let record =
+        |name: &str| format!("{name} 600 NAPTR 100 10 \"u\" \"ALTO:{scheme}\" \"!.*!{uri}!\" .");
     let records = [record("113.0.203.in-addr.arpa."), record(v6)];
     let zone = Zone::parse(records.iter().map(String::as_str)).expect("a zone");
     nsd::launch(&[(&zone).into()])
@@ -165,8 +161,7 @@ const DIRECTORY: &str = r#"{
 /// An ALTO server: 203.0.113.0/24 and 2001:db8:1::/48 are `near` each other (cost 1), 198.51.100.0/24 and
 /// 2001:db8:2::/48 are `mid` (5), all else is `far` (20). The directory is at `/ird`.
 pub fn alto_server() -> HttpServer {
-    let vtag =
-        VersionTag { resource_id: "map".parse().unwrap(), tag: "t1".parse().unwrap() };
+    let vtag = VersionTag { resource_id: "map".parse().unwrap(), tag: "t1".parse().unwrap() };
     let mut network = NetworkMapBuilder::new(Limits::default());
     let nets = [
         ("near", "203.0.113.0/24"),
