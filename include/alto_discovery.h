@@ -92,7 +92,7 @@
 #include <sys/socket.h>
 
 // The version of this header: (major << 16) | (minor << 8) | patch.
-#define ALTO_VERSION_NUMBER ((0 << 16) | (1 << 8))
+#define ALTO_VERSION_NUMBER 0x000100
 
 // Done; for a lookup: an answer that holds now.
 #define ALTO_OK 0

@@ -1,6 +1,6 @@
 //! The border: arguments checked on the way in, panics stopped on the way out.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_long};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::last_error;
@@ -27,6 +27,11 @@ pub(crate) fn guard<T: From<i32>>(body: impl FnOnce() -> Result<T, Failure>) -> 
             ALTO_E_PANIC.into()
         }
     }
+}
+
+/// A count as C is told it.
+pub(crate) fn whole_number(count: usize) -> c_long {
+    c_long::try_from(count).unwrap_or(c_long::MAX)
 }
 
 /// What a pointer from C points to.
@@ -116,7 +121,6 @@ pub(crate) unsafe fn size_of_theirs<T: Grows>(
 #[cfg(test)]
 pub(crate) mod tests {
     use std::cell::Cell;
-    use std::ffi::c_long;
 
     use super::*;
 

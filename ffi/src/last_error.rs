@@ -22,7 +22,9 @@ pub(crate) fn remember(sentence: &str) {
     LAST.with(|last| {
         // A signal handler that interrupts this finds it busy, and goes on without.
         let Ok(mut last) = last.try_borrow_mut() else { return };
-        let length = sentence.floor_char_boundary(ROOM - 1);
+        let most = sentence.len().min(ROOM - 1);
+        let whole = |end: &usize| sentence.is_char_boundary(*end);
+        let length = (0..=most).rev().find(whole).unwrap_or(0);
         last.octets[..length].copy_from_slice(&sentence.as_bytes()[..length]);
         for octet in &mut last.octets[..length] {
             if *octet == 0 {

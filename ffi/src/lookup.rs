@@ -298,10 +298,11 @@ impl Out {
         dnssec: Dnssec,
         now: Instant,
     ) -> alto_answer {
+        let family = if scope.net.addr().is_ipv4() { AF_INET } else { AF_INET6 };
         let mut own = alto_answer {
             text_needed: 0,
             server_count: 0,
-            scope_family: if scope.net.addr().is_ipv4() { AF_INET } else { AF_INET6 } as u32,
+            scope_family: family.cast_unsigned(),
             scope_addr: [0; 16],
             scope_len: scope.net.prefix_len().into(),
             trust: 0,

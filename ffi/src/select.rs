@@ -6,7 +6,7 @@ use std::ptr;
 use facade::selection::{Record, Role, V4Record, V6Record};
 use facade::{Peer, Request, Requester, Share};
 
-use crate::boundary::{borrow, guard, read};
+use crate::boundary::{borrow, guard, read, whole_number};
 use crate::handle::alto_discovery;
 use crate::peer::peer;
 use crate::records::{Family, Lists, Placed, is_v6};
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn alto_select(
                 V4Record::with_lists(|lists| select(stack, &wish, &list, out, k, lists))
             }
         };
-        Ok(count as c_long)
+        Ok(whole_number(count))
     })
 }
 

@@ -162,20 +162,23 @@ pub struct alto_stats {
     pub reported: u64,
 }
 
-// SAFETY (all five): `repr(C)`, `struct_size` first; integers and raw pointers only, for which zeros
-// and any other bits are values.
+// SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_peer {
     const FIRST: usize = size_of::<Self>();
 }
+// SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_answer {
     const FIRST: usize = size_of::<Self>();
 }
+// SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_completion {
     const FIRST: usize = size_of::<Self>();
 }
+// SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_select_opts {
     const FIRST: usize = size_of::<Self>();
 }
+// SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_stats {
     const FIRST: usize = size_of::<Self>();
 }

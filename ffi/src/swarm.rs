@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use facade::selection::{Role, V4Record, V6Record};
 
-use crate::boundary::{borrow, guard};
+use crate::boundary::{borrow, guard, whole_number};
 use crate::handle::alto_discovery;
 use crate::records::{Family, Lists, is_v6};
 use crate::select::Wish;
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn alto_swarm_select(
                 V4Record::with_lists(|lists| select(stack, torrent, &wish, out, k, lists))
             }
         };
-        Ok(count as c_long)
+        Ok(whole_number(count))
     })
 }
 
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn alto_swarm_expire(
     guard(|| {
         // SAFETY: the caller's promise.
         let stack = unsafe { borrow(discovery, "discovery is NULL")? }.stack()?;
-        Ok(stack.swarms.expire(now, max_age, budget) as c_long)
+        Ok(whole_number(stack.swarms.expire(now, max_age, budget)))
     })
 }
 

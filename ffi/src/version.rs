@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 /// The version of this header: (major << 16) | (minor << 8) | patch.
-pub const ALTO_VERSION_NUMBER: u32 = (0 << 16) | (1 << 8);
+pub const ALTO_VERSION_NUMBER: u32 = 0x00_01_00;
 
 /// The version of the library at hand, in the form of ALTO_VERSION_NUMBER.
 #[unsafe(no_mangle)]

@@ -89,6 +89,7 @@ fn constant(line: &str) -> Option<String> {
     let (name, value) = line.strip_prefix("#define ")?.split_once(' ')?;
     let value = match value {
         "4294967295" => "UINT32_MAX".into(),
+        _ if name == "ALTO_VERSION_NUMBER" => format!("{:#08x}", value.parse::<u32>().ok()?),
         _ if value.starts_with('-') => format!("({value})"),
         _ => value.to_owned(),
     };
