@@ -169,3 +169,10 @@ fn exported_symbols() {
         assert!(dynamic.contains(wanted), "{wanted} is not in {dynamic}");
     }
 }
+
+/// A short run of random sequences of calls; `scripts/monkey` makes long ones under AddressSanitizer and
+/// valgrind.
+#[test]
+fn random_calls() {
+    Workshop::new().check("monkey.c", &[&resolver(&name_server(URI)), "2000", "1"]);
+}
