@@ -2,12 +2,13 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi header install
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
-# zones and units, and the kernel's counters of packets.
+# zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
 PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns
 PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
+PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal strace
 
 check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"
@@ -60,3 +61,17 @@ scale:
 
 demo:
 	cargo run --release --locked -p alto-cli -- demo
+
+# For C: target/release/libalto_discovery.so and .a; their header is include/alto_discovery.h.
+ffi:
+	cargo build --release --locked -p alto-discovery-ffi
+
+# Writes include/alto_discovery.h anew, from ffi/src.
+header:
+	ALTO_WRITE_HEADER=1 cargo test --quiet --locked -p alto-discovery-ffi --test header up_to_date
+
+# Installs what `make ffi` built, with its pkg-config file and CMake package: PREFIX=/usr/local, and
+# below DESTDIR if that is set.
+PREFIX := /usr/local
+install: ffi
+	ffi/install target/release "$(PREFIX)" "$(DESTDIR)"

@@ -40,6 +40,8 @@ pub enum Failure {
     NoTime,
     /// No resolver could be reached; a sentence on why.
     Unreachable(Arc<str>),
+    /// The same, and it is sure that nobody listens there: the connection was refused.
+    Refused(Arc<str>),
     /// The resolver replied, but not with an answer; a sentence on what.
     Upstream(Arc<str>),
     /// The data should be authentic and is not (RFC 4033 §5); a sentence on why.
@@ -56,7 +58,7 @@ impl Failure {
 
     /// The resolver was never heard: says nothing about the name itself.
     pub fn is_transport(&self) -> bool {
-        matches!(self, Self::Timeout | Self::Unreachable(_))
+        matches!(self, Self::Timeout | Self::Unreachable(_) | Self::Refused(_))
     }
 
     /// The name was never asked for.
@@ -68,7 +70,7 @@ impl Failure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Timeout | Self::NoTime => code::TIMEOUT,
-            Self::Unreachable(_) => code::UNREACHABLE,
+            Self::Unreachable(_) | Self::Refused(_) => code::UNREACHABLE,
             Self::Upstream(_) => code::UPSTREAM_FAILURE,
             Self::Bogus(_) => code::BOGUS,
             Self::Limit(_) => code::LIMIT,
@@ -81,7 +83,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Timeout => f.write_str("no reply in time"),
             Self::NoTime => f.write_str("not asked: no time left"),
-            Self::Unreachable(sentence) | Self::Upstream(sentence) => f.write_str(sentence),
+            Self::Unreachable(sentence) | Self::Refused(sentence) | Self::Upstream(sentence) => {
+                f.write_str(sentence)
+            }
             Self::Bogus(sentence) => write!(f, "DNSSEC validation failed: {sentence}"),
             Self::Limit(limit) => write!(f, "not asked: {limit}"),
         }

@@ -320,7 +320,10 @@ fn octets(content: &Content) -> usize {
     match content {
         Content::Records(records) => records.iter().map(record_octets).sum(),
         Content::Failed(
-            Failure::Unreachable(text) | Failure::Upstream(text) | Failure::Bogus(text),
+            Failure::Unreachable(text)
+            | Failure::Refused(text)
+            | Failure::Upstream(text)
+            | Failure::Bogus(text),
         ) => text.len() + 16,
         _ => 0,
     }

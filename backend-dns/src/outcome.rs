@@ -1,5 +1,6 @@
 //! What a finished walk amounts to.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +95,14 @@ fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error
     }
     let code = decisive.failure.code();
     let retry_after = path.failures.iter().filter_map(|failure| failure.holds).min();
-    Error::Unavailable { backend: NAME, retry_after, cause: Cause::new(code, message), trace }
+    let cause = match decisive.failure {
+        // Told apart from a resolver that is silent for those who would wait.
+        Failure::Refused(_) => {
+            Cause::from_error(code, message, io::Error::from(ErrorKind::ConnectionRefused))
+        }
+        _ => Cause::new(code, message),
+    };
+    Error::Unavailable { backend: NAME, retry_after, cause, trace }
 }
 
 fn unfinished(trace: Trace) -> Error {

@@ -149,22 +149,23 @@ impl Resolvers {
         question: Question<'_>,
         until: Instant,
     ) -> Result<Message, Failure> {
+        let sentence = || format!("the resolver {} cannot be reached", server.address).into();
         let advice = server.breaker().claim(Instant::now());
-        let worth_it = match advice {
-            Advice::Ask | Advice::AskInDoubt => true,
-            Advice::ProbeFirst => self.is_there(server, until).await,
-            Advice::Leave => false,
-        };
-        if !worth_it {
-            let sentence = format!("the resolver {} cannot be reached", server.address);
-            return Err(Failure::Unreachable(sentence.into()));
+        match advice {
+            Advice::Ask | Advice::AskInDoubt => {}
+            Advice::ProbeFirst => match self.probe(server, until).await {
+                Ok(_) => {}
+                Err(Fault::Refused(_)) => return Err(Failure::Refused(sentence())),
+                Err(_) => return Err(Failure::Unreachable(sentence())),
+            },
+            Advice::Leave => return Err(Failure::Unreachable(sentence())),
         }
         let asked = Instant::now();
         let mut reply = pin!(self.exchange.ask(&server.way, question, until));
         let reply = if advice == Advice::AskInDoubt {
             tokio::select! {
                 reply = &mut reply => reply,
-                _ = self.is_there(server, until) => reply.await,
+                _ = self.probe(server, until) => reply.await,
             }
         } else {
             reply.await
@@ -173,8 +174,8 @@ impl Resolvers {
         reply.map_err(|fault| failure(server, fault))
     }
 
-    /// Whether it replies to the simplest question, so that a slow zone says nothing about it.
-    async fn is_there(&self, server: &Server, until: Instant) -> bool {
+    /// The simplest question, so that a slow zone says nothing about the resolver.
+    async fn probe(&self, server: &Server, until: Instant) -> Result<Message, Fault> {
         let root = Name::root();
         let question = Question::new(&root, RecordType::NS);
         let now = Instant::now();
@@ -184,7 +185,7 @@ impl Resolvers {
         if matches!(reply, Err(Fault::Silent)) && enough <= until {
             server.breaker().is_down(Instant::now());
         }
-        reply.is_ok()
+        reply
     }
 
     fn note(&self, server: &Server, reply: &Result<Message, Fault>, asked: Instant) {
@@ -285,9 +286,9 @@ fn failure(server: &Server, fault: Fault) -> Failure {
     let address = &server.address;
     match fault {
         Fault::Silent => Failure::Timeout,
-        Fault::Refused(error) => Failure::Unreachable(
-            format!("the resolver {address} cannot be reached: {error}").into(),
-        ),
+        Fault::Refused(error) => {
+            Failure::Refused(format!("the resolver {address} cannot be reached: {error}").into())
+        }
         Fault::Local(error) => {
             Failure::Unreachable(format!("no question could be sent to {address}: {error}").into())
         }

@@ -149,21 +149,12 @@ fn profile_folder() -> PathBuf {
 }
 
 fn build(package: &str, program: &str, profile_folder: &Path) {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let target = profile_folder.parent().expect("the target folder");
-    let mut command = Command::new(cargo);
-    // What cargo tells the test of the test's own package would have dependencies built once more.
-    for (variable, _) in std::env::vars_os() {
-        let name = variable.to_string_lossy();
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&variable);
-        }
-    }
-    let status = command
+    let status = cargo()
         .args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile])
         .arg("--target-dir")
         .arg(target)
@@ -171,4 +162,19 @@ fn build(package: &str, program: &str, profile_folder: &Path) {
         .status()
         .expect("cargo runs");
     assert!(status.success(), "cargo could not build `{program}` of {package}");
+}
+
+/// The cargo that runs the test, to build something as if there were no test around it: build scripts
+/// that look at these variables would be run again, and what stands on them built again.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|start| name.to_string_lossy().starts_with(start));
+        if is_of_package {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }

@@ -1,0 +1,3 @@
+module alto-go
+
+go 1.19

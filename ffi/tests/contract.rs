@@ -1,0 +1,178 @@
+//! The contract of the header, line by line, as C programs see it.
+#![forbid(unsafe_code)]
+#![allow(missing_docs)]
+
+mod kit;
+
+use std::fs;
+use std::net::UdpSocket;
+use std::process::Command;
+
+use alto_testkit::process::installed;
+use kit::{CLANG, CLANGXX, GCC, GXX, STRICT, Workshop, name_server, resolver, run, succeed};
+
+const URI: &str = "https://alto.example/ird";
+
+/// NULL and misuse give codes, outputs are written only on success, structs may grow.
+#[test]
+fn misuse_gives_codes() {
+    Workshop::new().check("misuse.c", &["127.0.0.1:9"]);
+}
+
+/// Lookups at once, waiting and by token, against NSD.
+#[test]
+fn lookups() {
+    Workshop::new().check("lookup.c", &[&resolver(&name_server(URI))]);
+}
+
+/// C11 and C++17 compile the header alone, with all warnings as errors.
+#[test]
+fn the_header_compiles() {
+    let header = kit::crate_folder().join("../include/alto_discovery.h");
+    for compiler in [GCC, CLANG, GXX, CLANGXX] {
+        let language = if compiler.standard.contains("++") { "c++" } else { "c" };
+        let mut command = Command::new(installed(compiler.program, compiler.package));
+        command.args([compiler.standard, "-fsyntax-only", "-x", language]).args(STRICT);
+        if language == "c" {
+            command.arg("-Wstrict-prototypes");
+        }
+        // Included by a file of its own: a header alone is warned about.
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("twice");
+        let line = format!("#include \"{}\"\n", header.display());
+        fs::write(&file, format!("{line}{line}int main(void) {{ return ALTO_OK; }}\n")).unwrap();
+        succeed(command.arg(file));
+    }
+}
+
+/// A silent resolver: 10,000 lookups return at once, waits keep their timeout, cancelling and stopping
+/// are told; a closed port ends a wait early.
+#[test]
+fn a_resolver_that_never_answers() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = alto_testkit::ports::free().to_string();
+    Workshop::new().check("silent.c", &[&silent.local_addr().unwrap().to_string(), &closed]);
+}
+
+/// Threads and descriptors only after the start, close-on-exec, all signals blocked; children are told,
+/// and can start again.
+#[test]
+fn life_cycle_and_fork() {
+    Workshop::new().check("life.c", &[&resolver(&name_server(URI))]);
+}
+
+/// chroot and setuid between open and start.
+#[test]
+fn rights_given_up() {
+    let (workshop, empty) = (Workshop::new(), tempfile::TempDir::new().unwrap());
+    workshop.check("rights.c", &[&resolver(&name_server(URI)), empty.path().to_str().unwrap()]);
+}
+
+/// alto_stop in a handler that interrupts four callers; nothing is cut short by EINTR.
+#[test]
+fn signals() {
+    Workshop::new().check("signals.c", &[&resolver(&name_server(URI))]);
+}
+
+/// EMFILE at the start and at a lookup is an error, and passes.
+#[test]
+fn no_descriptors_left() {
+    Workshop::new().check("limits.c", &[&resolver(&name_server(URI))]);
+}
+
+/// exit() while another thread waits.
+#[test]
+fn leaving_without_a_word() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    Workshop::new().check("exit.c", &[&silent.local_addr().unwrap().to_string()]);
+}
+
+/// dlopen and dlclose, 50 times, with live threads.
+#[test]
+fn unloading() {
+    let workshop = Workshop::new();
+    let library = workshop.library.join("libalto_discovery.so");
+    workshop.check("unload.c", &["127.0.0.1:9", library.to_str().unwrap()]);
+}
+
+/// Hot calls allocate nothing and call nobody, and they are guided.
+#[test]
+fn hot_calls() {
+    let alto = kit::alto_server();
+    let server = name_server(&alto.uri("/ird"));
+    let workshop = Workshop::new();
+    workshop.check("hot.c", &[&resolver(&server)]);
+
+    let program = workshop.build(GCC, "tests/c/hot.c", &[]);
+    let log = workshop.folder.path().join("calls");
+    let mut strace = Command::new(installed("strace", "strace"));
+    strace.args(["-f", "-o"]).arg(&log).arg(&program).arg(resolver(&server));
+    succeed(&mut strace);
+    let log = fs::read_to_string(log).unwrap();
+    let own = log.split_whitespace().next().unwrap(); // the first thread
+    let calls: Vec<&str> = log.lines().filter(|line| line.starts_with(own)).collect();
+    let marks: Vec<usize> =
+        (0..calls.len()).filter(|at| calls[*at].contains("getppid()")).collect();
+    let [from, to, _, _] = marks[..] else { panic!("{marks:?}") };
+    assert_eq!(calls[from + 1..to], [""; 0], "system calls on the path of an announce");
+}
+
+/// Nothing is written to files, and no variable of the environment is read but those that the header
+/// names: where root certificates are, and one of tokio's, which has no other way of being told.
+#[test]
+fn leaves_environment_and_files_alone() {
+    let workshop = Workshop::new();
+    workshop.soname();
+    let server = name_server(URI);
+    let spy = workshop.build(GCC, "tests/c/spy.c", &["-shared", "-fPIC", "-ldl"]);
+    let program = workshop.build(GCC, "tests/c/lookup.c", &[]);
+    let log = workshop.folder.path().join("opened");
+    let mut strace = Command::new(installed("strace", "strace"));
+    strace.args(["-f", "-e", "trace=open,openat,creat,mkdir,mkdirat,unlink,unlinkat,rename", "-o"]);
+    strace.arg(&log).arg("-E").arg(format!("LD_PRELOAD={}", spy.display()));
+    let output = run(strace.arg(&program).arg(resolver(&server)));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let asked: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("getenv ")).collect();
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE"];
+    assert!(asked.iter().all(|name| named.contains(name)), "{asked:?}");
+    let log = fs::read_to_string(log).unwrap();
+    let written: Vec<&str> = log
+        .lines()
+        .filter(|line| {
+            ["O_WRONLY", "O_RDWR", "O_CREAT", "mkdir", "unlink", "rename", "creat("]
+                .iter()
+                .any(|sign| line.contains(sign))
+        })
+        .collect();
+    assert_eq!(written, [""; 0]);
+}
+
+/// Only the interface's functions are exported, and all of them; the library's name is its SONAME; it
+/// is never unmapped.
+#[test]
+fn exported_symbols() {
+    let library = kit::library_folder().join("libalto_discovery.so");
+    let nm = Command::new(installed("nm", "binutils"))
+        .args(["-D", "--defined-only"])
+        .arg(&library)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(nm.stdout).unwrap();
+    let mut exported: Vec<&str> =
+        text.lines().map(|line| line.split_whitespace().nth(2).unwrap()).collect();
+    exported.sort_unstable();
+    let wanted = fs::read_to_string(kit::crate_folder().join("tests/symbols.txt")).unwrap();
+    assert_eq!(exported, wanted.lines().collect::<Vec<_>>());
+    let dynamic = succeed(Command::new(installed("readelf", "binutils")).arg("-d").arg(&library));
+    for wanted in ["[libalto_discovery.so.0]", "NODELETE", "NOW"] {
+        assert!(dynamic.contains(wanted), "{wanted} is not in {dynamic}");
+    }
+}
+
+/// A short run of random sequences of calls; `scripts/monkey` makes long ones under AddressSanitizer and
+/// valgrind.
+#[test]
+fn random_calls() {
+    Workshop::new().check("monkey.c", &[&resolver(&name_server(URI)), "2000", "1"]);
+}
