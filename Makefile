@@ -42,7 +42,7 @@ fuzz:
 	scripts/fuzz $(SECONDS)
 
 # Ratios against named baselines, in one run.
-bench:
+bench: ffi
 	@scripts/packages dnsperf
 	cargo bench --workspace --locked
 
