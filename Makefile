@@ -51,7 +51,7 @@ sweep:
 	scripts/sweep
 
 # Ratios against named baselines, in one run.
-bench:
+bench: ffi
 	@scripts/packages dnsperf
 	cargo bench --workspace --all-features --locked
 

@@ -242,7 +242,7 @@ fn time_is_up() -> Failure {
 
 /// In the last tenth of its life a fact is asked for again, so that it need not run out.
 fn is_nearly_over(validity: Validity, now: Instant) -> bool {
-    validity.left(now) < validity.lifetime() / 10
+    validity.left(now).as_secs() < validity.lifetime().as_secs() / 10
 }
 
 impl Out {
@@ -298,6 +298,7 @@ impl Out {
         dnssec: Dnssec,
         now: Instant,
     ) -> alto_answer {
+        let left = validity.left(now);
         let family = if scope.net.addr().is_ipv4() { AF_INET } else { AF_INET6 };
         let mut own = alto_answer {
             text_needed: 0,
@@ -308,7 +309,7 @@ impl Out {
             trust: 0,
             dnssec: dnssec_number(dnssec),
             incomplete: 0,
-            ttl_ms: u64::try_from(validity.left(now).as_millis()).unwrap_or(u64::MAX),
+            ttl_ms: left.as_secs() * 1_000 + u64::from(left.subsec_millis()),
             backend: [0; 16],
             ..self.theirs
         };

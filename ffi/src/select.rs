@@ -269,23 +269,29 @@ unsafe fn tell_costs<R: Family>(
     unsafe { list.read_into(&mut lists.candidates) };
     stack.advisor.costs(requester, &lists.candidates, &mut lists.costs);
     let costs = &lists.costs;
-    let are_whole = costs.iter().flatten().all(|cost| whole(*cost).is_some());
-    let ranks = if are_whole { Vec::new() } else { sorted(costs) };
+    let are_whole = costs.iter().enumerate().all(|(at, cost)| {
+        let number = cost.map_or(Some(ALTO_COST_UNKNOWN), whole);
+        // SAFETY: the caller's promise.
+        unsafe { out.add(at).write(number.unwrap_or(ALTO_COST_UNKNOWN)) };
+        number.is_some()
+    });
+    if are_whole {
+        return;
+    }
+    let ranks = sorted(costs);
     for (at, cost) in costs.iter().enumerate() {
-        let number = match cost {
-            None => ALTO_COST_UNKNOWN,
-            Some(cost) if are_whole => whole(*cost).unwrap_or(ALTO_COST_UNKNOWN),
-            Some(cost) => rank(&ranks, *cost),
-        };
+        let number = cost.map_or(ALTO_COST_UNKNOWN, |cost| rank(&ranks, cost));
         // SAFETY: the caller's promise.
         unsafe { out.add(at).write(number) };
     }
 }
 
 fn whole(cost: f64) -> Option<u32> {
-    let is_whole = cost.fract() == 0.0 && (0.0..f64::from(ALTO_COST_UNKNOWN)).contains(&cost);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // just checked
-    is_whole.then_some(cost as u32)
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and is checked
+    let number = cost as u32;
+    #[allow(clippy::float_cmp)] // exactly that is asked
+    let is_it = f64::from(number) == cost && number != ALTO_COST_UNKNOWN;
+    is_it.then_some(number)
 }
 
 /// The different costs, in order.
