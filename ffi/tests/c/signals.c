@@ -30,7 +30,7 @@ static void *caller(void *number) {
     for (uint32_t turn = 0;; turn++) {
         alto_answer answer = nothing();
         someone(&one, "203.0.113.5", 1);
-        if (turn % 3 == 0) one.v4.sin_addr.s_addr = htonl(0xC6120000u + mine * 65536 + turn % 5000);
+        if (turn % 3 == 0) one.v4.sin_addr.s_addr = htonl(0x09120000u + mine * 65536 + turn % 5000);
         int status = alto_lookup(alto, &one.peer, &answer);
         if (status == ALTO_E_NOT_STARTED) return NULL;
         CHECK(status >= 0 || status == ALTO_E_UNAVAILABLE);

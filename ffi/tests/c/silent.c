@@ -18,10 +18,13 @@ int main(int argc, char **argv) {
     IS(alto_poll(alto, &over, 1), 0);
 
     /* Stopped: told as well, also those who wait. */
+    double asked_for = seconds() - start;
     IS(alto_stop(alto, 10000), ALTO_OK);
-    CHECK(seconds() - start < 5);
+    CHECK(seconds() - start < asked_for + 5);
     over = completion(alto);
-    CHECK(over.token == 43 && over.status == ALTO_E_CANCELLED);
+    CHECK(over.token == 43);
+    /* On a machine that stood still meanwhile, the discovery may have ended by itself. */
+    CHECK(over.status == ALTO_E_CANCELLED || (asked_for > 2 && over.status == ALTO_E_UNAVAILABLE));
     IS(alto_start(alto), ALTO_OK);
 
     /* 10,000 lookups of as many peers return at once. */
