@@ -80,7 +80,7 @@ fn main() {
     let advisor = Advisor::new(&config).expect("an advisor");
     let peer: Peer<'_> = "203.0.113.5".parse().expect("a peer");
     advisor.discovery().discover_blocking(&peer, &Call::default()).expect("a server");
-    advisor.prepare_blocking(&peer).expect("maps");
+    advisor.prepare_blocking(&peer, std::time::Duration::from_secs(10)).expect("maps");
 
     // SAFETY: zeros are a sockaddr.
     let mut address: libc::sockaddr_in = unsafe { std::mem::zeroed() };
