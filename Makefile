@@ -94,5 +94,5 @@ deb:
 
 # Installs the packages in a fresh Debian, uses and purges them. Needs root, and apt's sources.
 deb-test: deb
-	@scripts/packages mmdebstrap lintian
+	@scripts/packages mmdebstrap lintian iproute2 util-linux
 	scripts/deb-test $(DEB)
