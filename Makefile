@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi header install
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi header install install-command deb deb-test
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
@@ -72,6 +72,27 @@ header:
 
 # Installs what `make ffi` built, with its pkg-config file and CMake package: PREFIX=/usr/local, and
 # below DESTDIR if that is set.
+# LIB is the folder of libraries below PREFIX.
 PREFIX := /usr/local
+LIB := lib
 install: ffi
-	ffi/install target/release "$(PREFIX)" "$(DESTDIR)"
+	ffi/install target/release "$(PREFIX)" "$(DESTDIR)" "$(LIB)"
+
+# The command alto, its manual pages and completions, likewise.
+install-command:
+	cargo build --release --locked -p alto-cli
+	cli/install target/release "$(PREFIX)" "$(DESTDIR)"
+
+# Debian packages, in target/deb: libalto-discovery0, libalto-discovery-dev, alto-discovery.
+DEB := target/deb
+deb:
+	@scripts/packages dpkg-dev binutils
+	rm -rf $(DEB)
+	$(MAKE) install install-command PREFIX=/usr DESTDIR=$(CURDIR)/$(DEB)/stage \
+		LIB=lib/$$(dpkg-architecture -q DEB_HOST_MULTIARCH)
+	packaging/deb $(DEB)/stage $(DEB)
+
+# Installs the packages in a fresh Debian, uses and purges them. Needs root, and apt's sources.
+deb-test: deb
+	@scripts/packages mmdebstrap lintian iproute2 util-linux
+	scripts/deb-test $(DEB)
