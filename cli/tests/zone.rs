@@ -55,21 +55,39 @@ fn root_zone(text: &str) -> ZoneFile {
     zone
 }
 
-/// The URIs found for each peer.
+/// The URIs found for each peer. On a machine that stands still a reply may come too late, and what was
+/// found without it is marked: such peers are asked for again.
 fn found(server: &Daemon, peers: &[IpAddr]) -> Vec<Vec<String>> {
+    let mut uris: BTreeMap<IpAddr, Vec<String>> = BTreeMap::new();
+    for _ in 0..5 {
+        let open: Vec<IpAddr> = peers.iter().copied().filter(|p| !uris.contains_key(p)).collect();
+        if open.is_empty() {
+            break;
+        }
+        for (peer, record) in open.iter().zip(records(server, &open)) {
+            if record["incomplete"] == false && record["outcome"] != "unavailable" {
+                uris.insert(*peer, uris_of(&record));
+            }
+        }
+    }
+    peers.iter().map(|peer| uris.get(peer).expect("an answer in five tries").clone()).collect()
+}
+
+fn uris_of(record: &Value) -> Vec<String> {
+    assert!(["found", "none"].contains(&record["outcome"].as_str().unwrap()), "{record}");
+    let servers = record["servers"].as_array().unwrap().iter();
+    servers.map(|server| server["uri"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What `alto discover` says of each peer.
+fn records(server: &Daemon, peers: &[IpAddr]) -> Vec<Value> {
     let resolver = server.address().to_string();
     let mut command = alto(&["discover", "--json", "--resolver", &resolver]);
     command.args(["--set", "policy.allow_private_peers=true", "--allow-documentation"]);
     let input: String = peers.iter().fold(String::new(), |all, peer| all + &format!("{peer}\n"));
     let output = fed(command, input.into_bytes());
     let text = String::from_utf8(output.stdout).unwrap();
-    let uris = text.lines().map(|line| {
-        let record: Value = serde_json::from_str(line).unwrap();
-        assert!(["found", "none"].contains(&record["outcome"].as_str().unwrap()), "{record}");
-        let servers = record["servers"].as_array().unwrap().iter();
-        servers.map(|server| server["uri"].as_str().unwrap().to_owned()).collect()
-    });
-    uris.collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn fed(mut command: Command, input: Vec<u8>) -> Output {
