@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alto_discovery_core::{Finding, Policy, duration_text};
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinEncodable, BinEncoder};
 use tokio::time::Instant;
 
@@ -71,12 +71,16 @@ impl Patient<'_> {
         };
         let reason = format!("replies, the first time within {:.0?}", began.elapsed());
         let mut findings = vec![Finding::fine("resolver", &self.server.address, reason)];
+        let unchecked = self.refused_by_validation(&root).await;
+        if unchecked.is_none() && root.metadata.response_code != ResponseCode::NoError {
+            findings.push(self.no_root(&root));
+            return findings;
+        }
         findings.push(self.recursion(&root));
         for tree in REVERSE_TREES {
             findings.push(self.reverse_tree(tree).await);
         }
         findings.extend(self.tcp().await);
-        let unchecked = self.refused_by_validation(&root).await;
         findings.push(match &unchecked {
             Some(_) => self.validation_fails(&root),
             None => self.dnssec(&root),
@@ -108,6 +112,14 @@ impl Patient<'_> {
         Finding::fault("resolver", &self.server.address, fault.to_string()).fix(fix)
     }
 
+    /// Who cannot resolve the root says nothing of what else it could do.
+    fn no_root(&self, root: &Message) -> Finding {
+        let code = reply::word(root.metadata.response_code);
+        let reason = format!("does not resolve the root zone: {code}");
+        Finding::fault("recursion", &self.server.address, reason)
+            .fix("look at its log: it may not serve this address, or not reach the root's servers")
+    }
+
     fn recursion(&self, root: &Message) -> Finding {
         let address = &self.server.address;
         if root.metadata.recursion_available {
@@ -122,9 +134,10 @@ impl Patient<'_> {
                    its forwarders and its local zones";
         let wrong = match self.ask(tree, RecordType::NS, Wish::Nothing).await {
             Ok(reply) => match reply.metadata.response_code {
-                ResponseCode::NoError => {
+                ResponseCode::NoError if says_something(&reply) => {
                     return Finding::fine("reverse-tree", tree, "resolves");
                 }
+                ResponseCode::NoError => "the reply neither answers nor denies".into(),
                 ResponseCode::NXDomain => {
                     "does not exist, it is said: no server will be found".into()
                 }
@@ -216,6 +229,13 @@ impl Patient<'_> {
     }
 }
 
+/// An answer, or a denial that can be dated (RFC 2308 §2.2).
+fn says_something(reply: &Message) -> bool {
+    let dated = reply.authorities.iter().any(|record| record.record_type() == RecordType::SOA);
+    let answered = |record: &Record| record.record_type() != RecordType::CNAME;
+    dated || reply.answers.iter().any(answered)
+}
+
 fn zone_under_test(zone: &str, reply: &Message) -> Finding {
     if is_built_in(reply) {
         let reason = "the resolver answers this zone itself: what is published there is never seen";
@@ -225,8 +245,12 @@ fn zone_under_test(zone: &str, reply: &Message) -> Finding {
         return Finding::fault("zone", zone, reason).fix(fix);
     }
     match reply.metadata.response_code {
-        ResponseCode::NoError | ResponseCode::NXDomain => {
+        ResponseCode::NoError | ResponseCode::NXDomain if says_something(reply) => {
             Finding::fine("zone", zone, "questions about it are really sent")
+        }
+        ResponseCode::NoError | ResponseCode::NXDomain => {
+            Finding::note("zone", zone, "the reply neither answers nor denies")
+                .fix("look at the name server of the zone: its denials need an SOA (RFC 2308)")
         }
         code => Finding::note("zone", zone, format!("not resolved: {code}"))
             .fix("a zone that nobody serves leads to failures instead of sure answers"),
@@ -292,7 +316,6 @@ mod tests {
     use super::*;
     use alto_discovery_core::Severity;
     use hickory_proto::op::OpCode;
-    use hickory_proto::rr::Record;
     use hickory_proto::rr::rdata::NULL;
 
     const INCEPTION: u32 = 1_700_000_000;

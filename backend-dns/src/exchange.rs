@@ -119,7 +119,7 @@ impl Exchange {
             .map_err(|error| Fault::Local(error.to_string()))?;
         let reply = link.exchange(&octets, until, &self.sent).await?;
         let message = Message::from_vec(&reply).map_err(NetError::from)?;
-        Ok(answers(question, message)?)
+        Ok(answers(question, message).and_then(whole)?)
     }
 
     /// The reply over UDP; without EDNS if the server chokes on that; over TCP if the reply is cut
@@ -139,7 +139,7 @@ impl Exchange {
             Err(NetError::QueryCaseMismatch) => "over UDP changes the question's letter case",
             other => return other.map_err(Fault::from),
         };
-        let full = self.over_tcp(server, question, until).await;
+        let full = self.over_tcp(server, question, until).await.and_then(whole);
         full.map_err(|error| Fault::Unreadable(format!("the reply {why}, and over TCP: {error}")))
     }
 
@@ -233,6 +233,14 @@ fn answers(question: Question<'_>, message: Message) -> Result<Message, NetError
         [asked] if same(asked) => Ok(message),
         _ => Err(NetError::Message("a reply to another question")),
     }
+}
+
+/// A reply that is cut short where it cannot be longer says nothing of what is missing (RFC 2181 §9).
+fn whole(message: Message) -> Result<Message, NetError> {
+    if message.metadata.truncation {
+        return Err(NetError::Message("the reply is cut short"));
+    }
+    Ok(message)
 }
 
 /// RFC 6891 §7: who does not know EDNS replies FORMERR without it.

@@ -79,17 +79,14 @@ impl Resolvers {
             let last = at + 1 == self.servers.len();
             let until = if last { end } else { end.min(Instant::now() + share) };
             let message = match self.ask(server, question, until).await {
-                Ok(message) => message,
+                Ok(message) if serves_us(&message) || last => message,
+                Ok(_) => continue,
                 Err(failure) => {
                     outcome = Err(failure);
                     continue;
                 }
             };
-            let goes_on = leaves_it_to_others(&message) && !last;
-            match self.read(server, question, message, until).await {
-                Err(failure @ Failure::Upstream(_)) if goes_on => outcome = Err(failure),
-                reply => return reply,
-            }
+            return self.read(server, question, message, until).await;
         }
         outcome
     }
@@ -275,11 +272,11 @@ fn failed(message: &Message) -> bool {
     message.metadata.response_code == ResponseCode::ServFail
 }
 
-/// A resolver that fails or does not serve us may stand beside one that does. (What is forged is
-/// forged, whoever else says otherwise.)
-fn leaves_it_to_others(message: &Message) -> bool {
+/// A resolver that does not serve us may stand beside one that does. One that fails is not passed over:
+/// SERVFAIL is how a validator holds forged data back, which another might let through.
+fn serves_us(message: &Message) -> bool {
     let code = message.metadata.response_code;
-    failed(message) || matches!(code, ResponseCode::Refused | ResponseCode::NotImp)
+    !matches!(code, ResponseCode::Refused | ResponseCode::NotImp)
 }
 
 fn failure(server: &Server, fault: Fault) -> Failure {

@@ -400,16 +400,34 @@ async fn the_next_resolver_is_asked() {
     assert_eq!(refusing.names(), [R32, R24]);
 }
 
-/// A resolver that fails may stand beside one that does not; what is forged is not asked of another.
+/// SERVFAIL is how a validator holds forged data back: what another resolver says instead does not count.
 #[tokio::test]
-async fn a_failure_is_asked_of_the_next() {
+async fn a_failure_is_not_asked_of_the_next() {
     let failing =
         Server::start(|question, _| octets(&reply(question, ResponseCode::ServFail))).await;
-    let good = Server::start(|question, _| octets(&a_at_r24(question))).await;
-    let found = discover(&backend_with(&config(&[failing.address, good.address])), PEER).await;
-    assert!(!finds_a(found).incomplete);
-    let alone = discover(&backend_with(&config(&[failing.address])), PEER).await;
-    assert_eq!(alone.unwrap_err().code(), code::UPSTREAM_FAILURE);
+    let credulous = Server::start(|question, _| octets(&a_at_r24(question))).await;
+    let both = backend_with(&config(&[failing.address, credulous.address]));
+    assert_eq!(discover(&both, PEER).await.unwrap_err().code(), code::UPSTREAM_FAILURE);
+    assert!(credulous.names().is_empty());
+}
+
+/// RFC 2181 §9: what is cut short over TCP, too, is no absence and no answer.
+#[tokio::test]
+async fn a_reply_cut_short_for_good_is_a_failure() {
+    for (code, records) in [
+        (ResponseCode::NoError, false),
+        (ResponseCode::NoError, true),
+        (ResponseCode::NXDomain, false),
+    ] {
+        let server = Server::start(move |question, _| {
+            let mut cut = if records { a_at_r24(question) } else { reply(question, code) };
+            cut.metadata.truncation = true;
+            octets(&cut)
+        })
+        .await;
+        let error = outcome(&server).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{code} {records}: {error}");
+    }
 }
 
 /// AD is a validator's word; a server without recursion is no validator.
