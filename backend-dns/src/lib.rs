@@ -24,6 +24,7 @@
 
 mod address;
 mod backend;
+mod branch;
 mod breaker;
 pub mod config;
 mod doctor;

@@ -10,15 +10,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{Answer, Dnssec, Error, Origin, Policy, Server, Step, Trust, Validity};
+use alto_discovery_core::{Answer, Dnssec, Error, Origin, Policy, Server, Step, Validity};
 use ipnet::IpNet;
 use tokio::time::Instant;
-use url::Url;
 
 use crate::NAME;
-use crate::explain::{self, Dropped};
+use crate::branch::{Branch, Pending};
+use crate::explain;
 use crate::fact::{Content, Fact, Failure};
-use crate::naptr::{LeadsTo, Reading, Taken, judge};
+use crate::naptr::{Reading, judge};
 use crate::outcome::outcome;
 use crate::plan::{Granularity, Plan, Rung, Transition};
 use crate::scope::NxdomainCut;
@@ -132,24 +132,6 @@ pub(crate) struct Unanswered {
     pub(crate) holds: Option<Duration>,
 }
 
-/// The records of one rung and of the names its non-terminal records lead to, depth first.
-#[derive(Debug, Default)]
-struct Branch {
-    /// Still to look at, the next one last.
-    pending: Vec<Pending>,
-    /// Where it was, and after how many hops.
-    visited: Vec<(Arc<str>, usize)>,
-    /// The limit of hops cut a chain short.
-    is_cut: bool,
-    servers: Vec<Server>,
-}
-
-#[derive(Debug)]
-enum Pending {
-    Server(Server),
-    Name { name: Arc<str>, hops: usize },
-}
-
 impl<'r> Walk<'r> {
     /// The walk for `peer`.
     ///
@@ -207,8 +189,7 @@ impl<'r> Walk<'r> {
     /// How many more names will be asked if each gives nothing, the next one included: what the time
     /// left is shared by.
     pub fn names_left(&self) -> usize {
-        let named = |pending: &&Pending| matches!(pending, Pending::Name { .. });
-        let pending = self.path.branch.pending.iter().filter(named).count();
+        let pending = self.path.branch.names_pending();
         let ahead = self.rungs().iter().skip(self.path.rung + 1);
         let unknown = |rung: &&Rung| self.memo.iter().all(|known| known.name != rung.name);
         pending + ahead.filter(unknown).count()
@@ -252,12 +233,7 @@ impl<'r> Walk<'r> {
 
     fn enter_rung(&mut self) {
         let name = self.rungs()[self.path.rung].name.clone();
-        self.path.branch = Branch {
-            pending: vec![Pending::Name { name, hops: 0 }],
-            visited: Vec::new(),
-            is_cut: false,
-            servers: Vec::new(),
-        };
+        self.path.branch = Branch::at(name);
     }
 
     /// The first name that yields a server wins; then the next rung, then the next round.
@@ -378,67 +354,6 @@ impl Path {
 
     fn stop_asking(&mut self) {
         self.out_of_questions = true;
-        self.branch.pending.retain(|pending| matches!(pending, Pending::Server(_)));
-    }
-}
-
-impl Branch {
-    /// Puts what the records lead to where they stood; gives the names that are not followed.
-    fn follow(&mut self, from: &Arc<str>, taken: &[Taken], hops: usize) -> Vec<Dropped> {
-        let mut dropped = Vec::new();
-        let mut ahead = Vec::with_capacity(taken.len());
-        for record in taken {
-            match &record.leads_to {
-                LeadsTo::Server(uri) => ahead.push(Pending::Server(server(record, uri, from))),
-                LeadsTo::Name(name) if hops == MAX_HOPS => {
-                    self.is_cut = true;
-                    dropped.push(Dropped::TooDeep(name.clone()));
-                }
-                LeadsTo::Name(name) if self.was_at(name, hops + 1) => {
-                    dropped.push(Dropped::Loop(name.clone()));
-                }
-                LeadsTo::Name(name) => {
-                    ahead.push(Pending::Name { name: name.clone(), hops: hops + 1 });
-                }
-            }
-        }
-        self.pending.extend(ahead.into_iter().rev());
-        dropped
-    }
-
-    /// Whether going on at a name after so many hops leads nowhere new. What was reached after more
-    /// hops may have been cut short by their limit.
-    fn was_at(&self, name: &Arc<str>, hops: usize) -> bool {
-        let was_there = |(visited, after): &(Arc<str>, usize)| {
-            visited == name && (*after <= hops || !self.is_cut)
-        };
-        self.visited.iter().any(was_there)
-    }
-
-    fn enters(&mut self, name: &Arc<str>, hops: usize) -> bool {
-        let is_new = !self.was_at(name, hops);
-        if is_new {
-            self.visited.push((name.clone(), hops));
-        }
-        is_new
-    }
-
-    fn keep(&mut self, server: Server) {
-        if self.servers.iter().all(|earlier| earlier.uri != server.uri) {
-            self.servers.push(server);
-        }
-        if self.servers.len() == MAX_SERVERS {
-            self.pending.clear();
-        }
-    }
-}
-
-fn server(record: &Taken, uri: &Url, from: &Arc<str>) -> Server {
-    Server {
-        uri: uri.clone(),
-        order: record.order,
-        preference: record.preference,
-        found_at: Some(from.clone()),
-        trust: Trust::Network,
+        self.branch.leave_names();
     }
 }
