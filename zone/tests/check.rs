@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod support;
+
 use std::sync::Arc;
 
 use alto_backend_dns::fact::Failure;
@@ -9,12 +11,14 @@ use alto_backend_dns::naptr::Naptr;
 use alto_backend_dns::upstream::{Holds, Reply};
 use alto_backend_dns::walk::Rules;
 use alto_discovery_core::{Dnssec, Finding, Policy};
-use alto_testkit::{Data, Found, Record, Zone, wire::kind};
+use alto_testkit::{Data, Record, Zone};
 use alto_zone::check::{Check, Seen};
 use alto_zone::{Entry, Publication, ServerLine, Style};
 use ipnet::IpNet;
 use proptest::prelude::*;
 use tokio::time::Instant;
+
+use support::holds;
 
 fn rules() -> Rules {
     let policy =
@@ -46,24 +50,7 @@ fn reply(holds: Holds) -> Reply {
 }
 
 fn from_zone(zone: &Zone, name: &str) -> Reply {
-    let records = match zone.lookup(name, kind::NAPTR).found {
-        Found::Records(records) => records,
-        Found::NoData(_) => return reply(Holds::NoRecords),
-        Found::NxDomain(_) => return reply(Holds::NoName),
-        Found::Loop => panic!("{name}: a circle of aliases"),
-    };
-    let records = records.into_iter().filter_map(|record| match record.data {
-        Data::Naptr(n) => Some(Naptr {
-            order: n.order,
-            preference: n.preference,
-            flags: n.flags.into(),
-            services: n.services.into(),
-            regexp: n.regexp.into(),
-            replacement: n.replacement.into(),
-        }),
-        _ => None,
-    });
-    reply(Holds::Records(records.collect()))
+    reply(holds(zone, name))
 }
 
 fn zone(publication: &Publication) -> Zone {

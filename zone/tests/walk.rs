@@ -2,19 +2,23 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use alto_backend_dns::fact::{Content, Fact};
-use alto_backend_dns::naptr::Naptr;
+use alto_backend_dns::upstream::Holds;
 use alto_backend_dns::walk::{Rules, Walk};
 use alto_discovery_core::{Dnssec, Origin, Policy, Validity};
-use alto_testkit::{Data, Found, Record, Zone, wire::kind};
+use alto_testkit::{Record, Zone, wire::kind};
 use alto_zone::{Entry, Fault, Format, PortBlock, Publication, ServerLine, Style, reverse_name};
 use ipnet::IpNet;
 use proptest::prelude::*;
 use tokio::time::Instant;
+
+use support::holds;
 
 const OPEN: Policy = Policy {
     allow_private_peers: true,
@@ -60,24 +64,11 @@ fn walk(zone: &Zone, peer: IpNet) -> Vec<String> {
 }
 
 fn content(zone: &Zone, name: &str) -> Content {
-    let records = match zone.lookup(name, kind::NAPTR).found {
-        Found::Records(records) => records,
-        Found::NoData(_) => return Content::NoRecords,
-        Found::NxDomain(_) => return Content::NoName,
-        Found::Loop => panic!("{name}: a circle of aliases"),
-    };
-    let records = records.into_iter().filter_map(|record| match record.data {
-        Data::Naptr(n) => Some(Naptr {
-            order: n.order,
-            preference: n.preference,
-            flags: n.flags.into(),
-            services: n.services.into(),
-            regexp: n.regexp.into(),
-            replacement: n.replacement.into(),
-        }),
-        _ => None,
-    });
-    Content::Records(records.collect())
+    match holds(zone, name) {
+        Holds::Records(records) => Content::Records(records.into()),
+        Holds::NoRecords => Content::NoRecords,
+        Holds::NoName => Content::NoName,
+    }
 }
 
 /// What the longest of the prefixes says, the slow way.
