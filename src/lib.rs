@@ -14,8 +14,9 @@ pub use advisor::{Advisor, Choice, Request, Requester, SelectConfig, Share, Unpr
 pub use alto_discovery_core as core;
 pub use alto_discovery_core::{
     Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Finding, Freshness,
-    Guide, Hints, IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId, Policy,
-    Scope, Server, ServerList, Severity, Step, Token, Trace, Trust, Validity, code, layers,
+    Guide, Hints, IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId,
+    PeerIdSyntax, Policy, Scope, Server, ServerList, Severity, Step, Token, Trace, Trust, Validity,
+    code, layers,
 };
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]

@@ -28,9 +28,8 @@ const MARGIN_MOST: Duration = Duration::from_millis(50);
 /// With less time than this left nothing is tried a second time.
 const WORTH_A_RETRY: Duration = Duration::from_millis(20);
 
-/// Discovery by reverse DNS (RFC 8686).
-///
-/// Peer IDs mean nothing to it: an answer is good for all peers of an address.
+/// Discovery by reverse DNS (RFC 8686). For a host with a peer ID that ID's own name is asked first
+/// (approach 3).
 #[derive(Debug)]
 pub struct DnsBackend {
     rules: Rules,
@@ -79,7 +78,7 @@ impl DnsBackend {
 
     async fn walk(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
         let end = end_of(call, Instant::now());
-        let mut walk = Walk::new(peer.net(), &self.rules)?;
+        let mut walk = Walk::of(peer, &self.rules)?;
         self.ask_all(&mut walk, end, call.freshness).await;
         if end.saturating_duration_since(Instant::now()) >= WORTH_A_RETRY && walk.retry() {
             self.ask_all(&mut walk, end, Freshness::Refresh).await;

@@ -1,7 +1,8 @@
-//! Approach 1: the network says in reverse DNS which ALTO server speaks for it (RFC 8686).
+//! Approaches 1 and 3: the network says in reverse DNS which ALTO server speaks for it (RFC 8686), or
+//! for each of those who share an address.
 //!
-//! [`DnsBackend`] asks for the NAPTR records of a peer's reverse names, the longest first, until one
-//! names a server. Its rules are pure: [`plan`] says which names, [`naptr`] reads records, [`walk`]
+//! [`DnsBackend`] asks for the NAPTR records of a peer's reverse names, that of its peer ID first, then
+//! the longest, until one names a server. Its rules are pure: [`plan`] says which names, [`naptr`] reads records, [`walk`]
 //! is the procedure as a state machine, [`scope`] says for whom the outcome was proven. Around them,
 //! what is learnt of names is kept and dated in one place for all peers, questions are paced, and
 //! the site's resolvers are asked over UDP and TCP or over TLS.
@@ -57,5 +58,6 @@ pub use config::DnsConfig;
 
 /// The backend's name.
 const NAME: &str = "dns";
-/// Its number in the draft's comparison.
+/// Its numbers in the draft's comparison: by the address, and by the peer ID.
 const APPROACH: u8 = 1;
+const APPROACH_BY_ID: u8 = 3;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alto_discovery_core::{
-    Answer, Cause, Dnssec, Error, Guide, NoServer, Scope, Server, ServerList, Trace, code,
+    Answer, Cause, Dnssec, Error, Guide, IdScope, NoServer, Scope, Server, ServerList, Trace, code,
 };
 
 use crate::fact::Failure;
 use crate::scope::proven;
-use crate::walk::{DnssecMode, Ending, Path, Unanswered, Walk};
-use crate::{APPROACH, NAME};
+use crate::walk::{DnssecMode, Ending, Unanswered, Walk};
+use crate::{APPROACH, APPROACH_BY_ID, NAME};
 
 /// An answer to which a failed question might have had a better one is kept no longer than this.
 const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(60);
@@ -21,10 +21,8 @@ pub(crate) fn outcome(mut walk: Walk<'_>) -> Result<Answer, Error> {
     let trace = Trace::new(std::mem::take(&mut walk.path.steps));
     match walk.path.ending.take() {
         Some(Ending::Found(servers)) => found(&walk, servers, trace),
-        Some(ending) if !walk.path.failures.is_empty() => {
-            Err(failed(&walk.path, &ending, walk.rules.dnssec, trace))
-        }
-        Some(_) if walk.path.refused_at.is_some() => Err(refused(&walk.path, trace)),
+        Some(ending) if !walk.path.failures.is_empty() => Err(failed(&walk, &ending, trace)),
+        Some(_) if walk.path.refused_at.is_some() => Err(refused(&walk, trace)),
         Some(_) => Err(none(&walk, trace)),
         None => Err(unfinished(trace)),
     }
@@ -37,7 +35,7 @@ fn found(walk: &Walk<'_>, servers: Vec<Server>, trace: Trace) -> Result<Answer, 
     let incomplete = !walk.path.failures.is_empty();
     Ok(Answer {
         backend: NAME,
-        approach: APPROACH,
+        approach: if walk.is_at_id() { APPROACH_BY_ID } else { APPROACH },
         guide: Guide::Servers(servers),
         scope: scope(walk),
         validity: if incomplete { validity.at_most(INCOMPLETE_LIFETIME) } else { validity },
@@ -52,12 +50,13 @@ fn found(walk: &Walk<'_>, servers: Vec<Server>, trace: Trace) -> Result<Answer, 
 
 /// What failed, or what led to another family's names, speaks for the peer alone.
 fn scope(walk: &Walk<'_>) -> Scope {
+    let id = walk.id_asked();
     if walk.fell_back() {
-        return Scope::net(walk.peer);
+        return Scope { id: id.map_or(IdScope::Any, IdScope::Exactly), ..Scope::net(walk.peer) };
     }
     let failed = !walk.path.failures.is_empty();
     let absent = walk.path.absent.iter().copied().filter(|_| !failed);
-    proven(walk.peer, walk.rules.granularity, walk.rules.nxdomain_cut, absent)
+    proven(walk.peer, id, walk.rules.granularity, walk.rules.nxdomain_cut, absent)
 }
 
 fn none(walk: &Walk<'_>, trace: Trace) -> Error {
@@ -73,15 +72,16 @@ fn none(walk: &Walk<'_>, trace: Trace) -> Error {
     }
 }
 
-fn refused(path: &Path, trace: Trace) -> Error {
-    let at = path.refused_at.as_deref().unwrap_or_default();
+fn refused(walk: &Walk<'_>, trace: Trace) -> Error {
+    let at = walk.said(walk.path.refused_at.as_deref().unwrap_or_default());
     let message = format!("{at} names a server that may not be contacted");
     Error::Rejected { backend: NAME, cause: Cause::new(code::POLICY, message), trace }
 }
 
 /// Forged data at each name, or at one that matters, is refused. Beside sound replies it may be of one
 /// zone alone, and pass with it; so may any other failure.
-fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error {
+fn failed(walk: &Walk<'_>, ending: &Ending, trace: Trace) -> Error {
+    let (path, mode) = (&walk.path, walk.rules.dnssec);
     let bogus = |unanswered: &&Unanswered| matches!(unanswered.failure, Failure::Bogus(_));
     let all_bogus = path.replies == 0 && path.failures.iter().all(|failure| bogus(&failure));
     let decisive = match ending {
@@ -89,7 +89,7 @@ fn failed(path: &Path, ending: &Ending, mode: DnssecMode, trace: Trace) -> Error
         _ => path.failures.iter().find(|failure| !bogus(failure)).or(path.failures.first()),
     };
     let Some(decisive) = decisive else { return unfinished(trace) };
-    let message = format!("{}: {}", decisive.name, decisive.failure);
+    let message = format!("{}: {}", walk.said(&decisive.name), decisive.failure);
     if all_bogus || (mode == DnssecMode::Require && bogus(&decisive)) {
         return Error::Rejected { backend: NAME, cause: Cause::new(code::BOGUS, message), trace };
     }

@@ -1,10 +1,11 @@
-//! Which names to ask for a peer, in which order (RFC 8686 §3.2 to §3.4).
+//! Which names to ask for a peer, in which order (RFC 8686 §3.2 to §3.4, and approach 3 before it).
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use alto_discovery_core::{Cause, Error, Policy, code};
+use alto_discovery_core::{Cause, Error, Peer, PeerId, Policy, code};
+use data_encoding::BASE32HEX_NOPAD;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::NAME;
@@ -60,17 +61,41 @@ pub struct Plan {
     pub fallback: Vec<Rung>,
 }
 
-/// One name of the procedure and the addresses it is about.
+/// One name of the procedure and the peers it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rung {
     /// The domain name: lower case, absolute.
     pub name: Arc<str>,
-    /// Its addresses.
+    /// Their addresses.
     pub net: IpNet,
+    /// The one peer ID it is about (approach 3); none: it is about all.
+    pub id: Option<PeerId>,
 }
 
 impl Plan {
-    /// The names to ask for `peer`.
+    /// The names to ask for `peer`: that of its peer ID, if it is a host that has one, then those of
+    /// its address. Where hosts are asked for as their prefix, IDs are left aside: their names hold
+    /// the host's address.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of(
+        peer: &Peer<'_>,
+        granularity: Granularity,
+        transition: Transition,
+        policy: Policy,
+    ) -> Result<Self, Error> {
+        let mut plan = Self::new(peer.net(), granularity, transition, policy)?;
+        if let (Some(id), Some(host)) =
+            (peer.id(), plan.rungs.first().filter(|rung| rung.is_host()))
+        {
+            let first = Rung { name: id_name(id, &host.name).into(), net: host.net, id: Some(*id) };
+            plan.rungs.insert(0, first);
+        }
+        Ok(plan)
+    }
+
+    /// The names to ask for `peer`, whatever its ID.
     ///
     /// # Errors
     /// In this order: [`Error::Invalid`] if the prefix is shorter than the procedure knows (/8 for
@@ -97,6 +122,27 @@ impl Plan {
                 .unwrap_or_default(),
         };
         Ok(Self { rungs, fallback })
+    }
+}
+
+impl Rung {
+    fn is_host(&self) -> bool {
+        self.net.prefix_len() == self.net.max_prefix_len()
+    }
+}
+
+/// The name of a peer ID below its host's name: the four nibbles of a port, reversed, below `_p`, so
+/// that wildcards stand for blocks of ports; a token in one label, in base32hex (RFC 4648 §7).
+fn id_name(id: &PeerId, host: &str) -> String {
+    match id {
+        PeerId::Port(port) => {
+            let [a, b, c, d] = [12, 8, 4, 0].map(|place| port >> place & 15);
+            format!("{d:x}.{c:x}.{b:x}.{a:x}._p.{host}")
+        }
+        PeerId::Token(token) => {
+            let label = BASE32HEX_NOPAD.encode(token.as_bytes()).to_ascii_lowercase();
+            format!("_t{label}.{host}")
+        }
     }
 }
 
@@ -128,6 +174,7 @@ fn ladder(net: IpNet) -> Vec<Rung> {
         .map(|(length, labels)| Rung {
             name: skip(&full, *labels).into(),
             net: shortened(net, *length),
+            id: None,
         })
         .collect()
 }
@@ -176,6 +223,7 @@ fn embedded_ipv4(net: IpNet) -> Option<IpNet> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alto_discovery_core::Token;
     use proptest::prelude::*;
 
     const OPEN: Policy = Policy {
@@ -223,6 +271,31 @@ mod tests {
             "8.b.d.0.1.0.0.2.ip6.arpa.",
         ];
         assert_eq!(names(&host("2001:db8:1:2:227:eff:fe6a:de42/128").rungs), expected);
+    }
+
+    /// Approach 3: 40000 is 0x9c40, and a token is one label.
+    #[test]
+    fn a_hosts_peer_id_comes_first() {
+        let with = |peer: &str, id, granularity| {
+            let peer = peer.parse::<Peer<'_>>().unwrap().with_id(id);
+            let plan = Plan::of(&peer, granularity, Transition::Strict, OPEN).unwrap();
+            plan.rungs.iter().map(|rung| rung.name.to_string()).collect::<Vec<_>>()
+        };
+        let token = |octets: &[u8]| PeerId::Token(Token::new(octets).unwrap());
+        let by_port = with("198.51.100.3", PeerId::Port(40_000), Granularity::Host);
+        assert_eq!(by_port[0], "0.4.c.9._p.3.100.51.198.in-addr.arpa.");
+        assert_eq!(by_port[1..], names(&host("198.51.100.3/32").rungs));
+        let by_token = with("2001:db8::1", token(b"gold"), Granularity::Host);
+        let host_name = &*host("2001:db8::1/128").rungs[0].name;
+        assert_eq!(by_token[0], format!("_tctnmop0.{host_name}"));
+        assert_eq!(by_token.len(), 7);
+        let longest = with("198.51.100.3", token(&[0xff; 32]), Granularity::Host);
+        assert_eq!(longest[0].split('.').next().unwrap().len(), 54);
+        for (peer, granularity) in
+            [("198.51.100.3", Granularity::Prefix), ("198.51.100.0/24", Granularity::Host)]
+        {
+            assert_eq!(with(peer, PeerId::Port(7), granularity)[0], "100.51.198.in-addr.arpa.");
+        }
     }
 
     /// The rungs' addresses: what a denial at each name is about.

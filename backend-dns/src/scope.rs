@@ -11,8 +11,11 @@
 //!   prefix's answer is good for its members only as far as the caller treats them as one.
 //! - A name that does not exist has nothing below it (RFC 8020 §2). Where that may be relied on,
 //!   the denial of a shorter name settles the question for all of that name's addresses.
+//! - A reply at the name of a peer ID proves nothing for other IDs: it does not say whether it comes
+//!   from a wildcard, and a wildcard may have exceptions. So the scope is that one ID, unless the
+//!   absence of the host's own name, or of a shorter one, settles it for all IDs.
 
-use alto_discovery_core::Scope;
+use alto_discovery_core::{IdScope, PeerId, Scope};
 use ipnet::IpNet;
 
 use crate::plan::Granularity;
@@ -29,17 +32,23 @@ pub enum NxdomainCut {
 
 /// For whom a walk for `peer` proved its outcome, if no question failed.
 ///
-/// `absent` are the addresses of the names that were denied to exist on the way to the outcome.
+/// `id` is the peer ID that was asked for, `absent` are the addresses of the names that were denied to
+/// exist on the way to the outcome.
 pub fn proven(
     peer: IpNet,
+    id: Option<PeerId>,
     granularity: Granularity,
     cut: NxdomainCut,
     absent: impl IntoIterator<Item = IpNet>,
 ) -> Scope {
     let asked = granularity.asked(peer);
+    // Of the names asked, so none is longer than what was asked for.
     let settled = absent.into_iter().filter(|_| cut == NxdomainCut::On);
-    let widest = settled.chain([asked]).min_by_key(IpNet::prefix_len);
-    Scope::net(widest.unwrap_or(asked))
+    match (settled.min_by_key(IpNet::prefix_len), id) {
+        (Some(settled), _) => Scope::net(settled),
+        (_, Some(id)) => Scope { id: IdScope::Exactly(id), ..Scope::net(asked) },
+        (_, None) => Scope::net(asked),
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +57,7 @@ mod tests {
 
     fn scope(peer: &str, granularity: Granularity, cut: NxdomainCut, absent: &[&str]) -> String {
         let absent = absent.iter().map(|net| net.parse().unwrap());
-        proven(peer.parse().unwrap(), granularity, cut, absent).net.to_string()
+        proven(peer.parse().unwrap(), None, granularity, cut, absent).net.to_string()
     }
 
     /// A result at R24 for one host is not reused for another host.
@@ -75,5 +84,18 @@ mod tests {
         assert_eq!(cut(&["198.51.100.3/32"]), "198.51.100.3/32");
         assert_eq!(cut(&["198.51.100.3/32", "198.51.0.0/16"]), "198.51.0.0/16");
         assert_eq!(cut(&[]), "198.51.100.3/32");
+    }
+    /// A reply for one ID is none for another, unless nothing exists below the host's name.
+    #[test]
+    fn an_id_proves_itself_only() {
+        let (host, id) = ("198.51.100.3/32".parse().unwrap(), PeerId::Port(40_000));
+        let ids = |cut, absent: &[&str]| {
+            let absent = absent.iter().map(|net| net.parse().unwrap());
+            proven(host, Some(id), Granularity::Host, cut, absent).id
+        };
+        assert_eq!(ids(NxdomainCut::Off, &["198.51.100.3/32"]), IdScope::Exactly(id));
+        assert_eq!(ids(NxdomainCut::On, &[]), IdScope::Exactly(id));
+        assert_eq!(ids(NxdomainCut::On, &["198.51.100.3/32"]), IdScope::Any);
+        assert_eq!(ids(NxdomainCut::On, &["198.51.0.0/16"]), IdScope::Any);
     }
 }

@@ -10,7 +10,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{Answer, Dnssec, Error, Origin, Policy, Server, Step, Validity};
+use alto_discovery_core::{
+    Answer, Dnssec, Error, Origin, Peer, PeerId, Policy, Server, Step, Validity,
+};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
@@ -133,12 +135,21 @@ pub(crate) struct Unanswered {
 }
 
 impl<'r> Walk<'r> {
-    /// The walk for `peer`.
+    /// The walk for all peers of a prefix, or for a host without a peer ID.
     ///
     /// # Errors
     /// If there is nothing to ask; see [`Plan::new`].
     pub fn new(peer: IpNet, rules: &'r Rules) -> Result<Self, Error> {
-        let plan = Plan::new(peer, rules.granularity, rules.transition, rules.policy)?;
+        Self::of(&Peer::network(peer), rules)
+    }
+
+    /// The walk for `peer`.
+    ///
+    /// # Errors
+    /// If there is nothing to ask; see [`Plan::new`].
+    pub fn of(peer: &Peer<'_>, rules: &'r Rules) -> Result<Self, Error> {
+        let plan = Plan::of(peer, rules.granularity, rules.transition, rules.policy)?;
+        let peer = peer.net();
         let ladders = [Ladder::Own, Ladder::Fallback].into_iter();
         let ladders = ladders.take(if plan.fallback.is_empty() { 1 } else { 2 });
         let rounds = ladders
@@ -222,6 +233,23 @@ impl<'r> Walk<'r> {
     /// Whether the names of the fallback were asked.
     pub(crate) fn fell_back(&self) -> bool {
         matches!(self.rounds[self.path.round].1, Ladder::Fallback)
+    }
+
+    /// The peer ID whose name is among those asked.
+    pub(crate) fn id_asked(&self) -> Option<PeerId> {
+        self.plan.rungs.first()?.id
+    }
+
+    /// A name as errors say it: they are logged, and tokens must not be.
+    pub(crate) fn said<'n>(&self, name: &'n str) -> &'n str {
+        let is_token =
+            |rung: &Rung| matches!(rung.id, Some(PeerId::Token(_))) && *rung.name == *name;
+        if self.plan.rungs.first().is_some_and(is_token) { "the name of the token" } else { name }
+    }
+
+    /// Whether it stands at the name of a peer ID.
+    pub(crate) fn is_at_id(&self) -> bool {
+        self.rungs()[self.path.rung].id.is_some()
     }
 
     fn rungs(&self) -> &[Rung] {
@@ -326,7 +354,9 @@ impl<'r> Walk<'r> {
     }
 
     fn note_absence(&mut self, content: &Content, hops: usize) {
-        if *content == Content::NoName && hops == 0 && !self.fell_back() {
+        // What lies at the name of an ID says nothing of the host's.
+        let is_of_address = hops == 0 && !self.fell_back() && !self.is_at_id();
+        if *content == Content::NoName && is_of_address {
             let net = self.rungs()[self.path.rung].net;
             self.path.absent.push(net);
         }

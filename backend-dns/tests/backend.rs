@@ -10,7 +10,7 @@ use alto_backend_dns::upstream::{Holds, Reply, Upstream};
 use alto_backend_dns::{DnsBackend, DnsConfig};
 use alto_discovery_core::{
     Answer, Backend, BackendConfig as _, BoxFuture, Call, Dnssec, Error, Freshness, IdScope, Known,
-    Origin, Peer, PeerId, Policy, code,
+    Origin, Peer, PeerId, Policy, Scope, code,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -294,14 +294,16 @@ async fn special_addresses_cost_no_question() {
     assert!(zone.asked().is_empty());
 }
 
-/// It keeps nothing but names: what is certain now is for a cache above to say. Ids are all one.
+/// It keeps nothing but names: what is certain now is for a cache above to say. A peer's ID is asked
+/// for by its own name first.
 #[tokio::test(start_paused = true)]
-async fn known_is_left_to_the_cache_and_ids_do_not_matter() {
+async fn known_is_left_to_the_cache_and_an_id_is_asked_first() {
     let zone = Zone::of([(R24, Does::Reply(Ok(names_a())))]);
     let backend = backend(&zone, &[]);
     let peer = PEER.parse::<Peer<'static>>().unwrap().with_id(PeerId::Port(6_881));
     let answer = backend.discover(&peer, &Call::default()).await.unwrap();
-    assert!(answer.scope.contains(&peer));
+    assert_eq!(answer.scope, Scope::of(&peer));
+    assert_eq!(zone.asked(), ["1.e.a.1._p.3.100.51.198.in-addr.arpa.", R32, R24]);
     assert!(matches!(backend.known(&peer, Instant::now()), Known::Ask));
     assert_eq!(backend.name(), "dns");
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alto_discovery::{Config, Error};
+use alto_discovery::{Config, Error, PeerId};
 use clap::{Args, Parser, Subcommand};
 
 /// Find the ALTO servers that speak for peers (RFC 8686), and ask them.
@@ -77,6 +77,11 @@ pub(crate) struct DiscoverOptions {
     /// Addresses or prefixes; none: standard input, one a line.
     #[arg(value_name = "PEER")]
     pub(crate) peers: Vec<String>,
+
+    /// What tells the peers from others behind their addresses: port:N (the port seen) or token:T
+    /// (base64url).
+    #[arg(long, value_name = "ID")]
+    pub(crate) peer_id: Option<PeerId>,
 
     #[command(flatten)]
     pub(crate) setup: Setup,

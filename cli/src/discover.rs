@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::Arc;
 
-use alto_discovery::{Call, Discovery, Error, Peer, code};
+use alto_discovery::{Call, Discovery, Error, Peer, PeerId, code};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
@@ -67,6 +67,7 @@ async fn find(finder: Arc<Finder>, text: io::Result<String>) -> io::Result<Repor
 /// Finds servers by the user's configuration.
 struct Finder {
     discovery: Result<Discovery, Error>,
+    id: Option<PeerId>,
 }
 
 impl Finder {
@@ -80,7 +81,7 @@ impl Finder {
         match discovery {
             // A service parameter that is none is the question's fault, so it is told per peer.
             Err(fault) if fault.code() != code::INVALID_SERVICE => Err(fault.into()),
-            discovery => Ok(Self { discovery }),
+            discovery => Ok(Self { discovery, id: options.peer_id }),
         }
     }
 
@@ -88,7 +89,10 @@ impl Finder {
         let result = match (text.parse::<Peer<'_>>(), &self.discovery) {
             (Err(syntax), _) => Err(syntax.into()),
             (_, Err(fault)) => Err(Error::invalid(fault.code(), fault.to_string())),
-            (Ok(peer), Ok(discovery)) => discovery.discover(&peer, &Call::default()).await,
+            (Ok(peer), Ok(discovery)) => {
+                let peer = self.id.map_or(peer.clone(), |id| peer.with_id(id));
+                discovery.discover(&peer, &Call::default()).await
+            }
         };
         Report { peer: text, result, at: Instant::now() }
     }

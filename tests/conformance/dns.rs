@@ -7,7 +7,7 @@ use alto_backend_dns::DnsConfig;
 use alto_discovery::core::conformance::{
     Facts, Hostile, Network, Scene, Skip, Speaker, Stage, Switched, Truth, Upstream,
 };
-use alto_discovery::{BackendConfig as _, BoxFuture, Policy};
+use alto_discovery::{BackendConfig as _, BoxFuture, IdScope, Peer, PeerId, Policy, Scope};
 use alto_testkit::scripted::{Act, Query, Scripted};
 use alto_testkit::wire::Message;
 use alto_testkit::{Data, NameServer as _, Naptr, Record, Zone};
@@ -18,22 +18,53 @@ const TTL: u32 = 600;
 
 pub(crate) struct DnsStage {
     facts: Facts,
+    /// Each host comes with a peer ID, and what is true of a network stands at the wildcard below its
+    /// name as well, where questions for IDs find it.
+    by_id: bool,
 }
 
 impl DnsStage {
     pub(crate) fn new() -> Self {
-        let facts = Facts::standard()
-            .without("told apart by peer ID: approach 3", Network::needs_id)
-            .without("a NAPTR record holds 250 octets of URI", |network| {
+        let facts = Self::with_peer_ids().facts;
+        let facts = facts.without("told apart by peer ID: approach 3", Network::needs_id);
+        Self { facts, by_id: false }
+    }
+
+    pub(crate) fn with_peer_ids() -> Self {
+        let facts =
+            Facts::standard().without("a NAPTR record holds 250 octets of URI", |network| {
                 matches!(&network.truth, Truth::Hostile(Hostile::Uri(uri)) if uri.len() > 250)
             });
-        Self { facts }
+        Self { facts, by_id: true }
+    }
+
+    /// The networks with servers, as a zone. What it does not name does not exist.
+    fn zone(&self) -> Zone {
+        let networks = self.facts.networks().iter();
+        Zone::new(networks.flat_map(|network| {
+            let owner = name_of(&network.scope);
+            let wildcard = format!("*.{owner}");
+            let also = self.by_id && network.scope.id == IdScope::Any;
+            let owners = [Some(owner), also.then_some(wildcard)];
+            owners.into_iter().flatten().flat_map(|owner| match &network.truth {
+                Truth::Speaks(speakers) => records(&owner, TTL, speakers),
+                Truth::Hostile(hostile) => hostile_records(&owner, hostile),
+                _ => Vec::new(),
+            })
+        }))
     }
 }
 
 impl Stage for DnsStage {
     fn name(&self) -> &'static str {
-        "dns"
+        if self.by_id { "dns with peer ID" } else { "dns" }
+    }
+
+    fn peer(&self, seen: IpNet, id: Option<PeerId>) -> Result<Peer<'static>, Skip> {
+        let is_host = seen.prefix_len() == seen.max_prefix_len();
+        let id = id.or((self.by_id && is_host).then_some(PeerId::Port(6_881)));
+        let peer = Peer::network(seen);
+        Ok(id.map_or(peer.clone(), |id| peer.with_id(id)))
     }
 
     fn facts(&self) -> &Facts {
@@ -42,7 +73,7 @@ impl Stage for DnsStage {
 
     fn open(&self) -> BoxFuture<'_, Scene> {
         Box::pin(async {
-            let server = Scripted::start(zone(&self.facts));
+            let server = Scripted::start(self.zone());
             for network in self.facts.networks() {
                 script(&server, network);
             }
@@ -86,16 +117,6 @@ impl Upstream for Switchable {
             self.0.try_lock().map_err(|_| Skip::new("questions asked", "being switched"))?;
         Ok(server.log().total() as u64)
     }
-}
-
-/// The networks with servers, as a zone. What it does not name does not exist.
-fn zone(facts: &Facts) -> Zone {
-    let networks = facts.networks().iter();
-    Zone::new(networks.flat_map(|network| match &network.truth {
-        Truth::Speaks(speakers) => records(&reverse_name(network.scope.net), TTL, speakers),
-        Truth::Hostile(hostile) => hostile_records(&reverse_name(network.scope.net), hostile),
-        _ => Vec::new(),
-    }))
 }
 
 fn records(owner: &str, ttl: u32, speakers: &[Speaker]) -> Vec<Record> {
@@ -150,7 +171,7 @@ fn script(server: &Scripted, network: &Network) {
         }
         Truth::Hostile(Hostile::Unasked { victim }) => {
             let victim = reverse_name(*victim);
-            server.on(&name, move |query| vec![unasked(query, &victim).into()]);
+            server.on_tree(&name, move |query| vec![unasked(query, &victim).into()]);
         }
         _ => {}
     }
@@ -162,7 +183,7 @@ fn oversize(query: &Query) -> Vec<Act> {
         return vec![query.truncated().into()];
     }
     let name = query.question.name.clone();
-    let servers = Hostile::Flood(600).servers();
+    let servers = Hostile::Flood(450).servers();
     let mut message = query.from_zone();
     message.answers = records(&name, TTL, &servers);
     let mut reply = message.write();
@@ -202,6 +223,24 @@ fn unasked(query: &Query, victim: &str) -> Message {
         section.extend(records(victim, TTL, std::slice::from_ref(&poison)));
     }
     message
+}
+
+/// Where the peers of a scope are named: blocks of ports by the digits they share.
+fn name_of(scope: &Scope) -> String {
+    let host = reverse_name(scope.net);
+    match scope.id {
+        IdScope::Any => host,
+        IdScope::Ports { low, high } => {
+            assert_eq!((low & 0xff, high), (0, low | 0xff), "a block of two digits");
+            let (a, b) = (low >> 12, low >> 8 & 15);
+            format!("*.{b:x}.{a:x}._p.{host}")
+        }
+        IdScope::Exactly(PeerId::Token(token)) => {
+            assert_eq!(token.as_bytes(), b"gold", "the token of the facts");
+            format!("_tctnmop0.{host}")
+        }
+        IdScope::Exactly(PeerId::Port(_)) => unreachable!("no such network in the facts"),
+    }
 }
 
 /// The name of a prefix in the reverse tree, at a length that is a multiple of a label's bits.

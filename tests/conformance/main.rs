@@ -38,9 +38,18 @@ fn cached<B: Backend>(inner: B) -> Cache<B> {
 /// Laws x dns x layers.
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_keeps_the_laws() {
-    let bare = dns::DnsStage::new();
-    let layered = LAYERS.map(|(name, wrap)| Layered::new(&bare, name, wrap));
-    let stages = std::iter::once(&bare as &dyn Stage).chain(layered.iter().map(|stage| stage as _));
+    keeps_the_laws(&dns::DnsStage::new()).await;
+}
+
+/// Laws x dns with peer ID x layers.
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_with_peer_ids_keeps_the_laws() {
+    keeps_the_laws(&dns::DnsStage::with_peer_ids()).await;
+}
+
+async fn keeps_the_laws(bare: &dyn Stage) {
+    let layered = LAYERS.map(|(name, wrap)| Layered::new(bare, name, wrap));
+    let stages = std::iter::once(bare).chain(layered.iter().map(|stage| stage as _));
     let reports = futures_util::future::join_all(stages.map(run_all)).await;
     println!("{}", Report::heading());
     for report in &reports {

@@ -9,6 +9,7 @@ mod command;
 mod dnssec;
 mod grid;
 mod other_signers;
+mod port_blocks;
 mod signed_vectors;
 mod signed_zones;
 mod trust;
