@@ -60,7 +60,7 @@ const CALLS: Setting<usize> = Setting {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            order: registry::ENTRIES.iter().take(1).map(|entry| entry.name.to_owned()).collect(),
+            order: registry::default_order(),
             policy: Policy::default(),
             cache: CacheConfig::default(),
             timeout: TIMEOUT.default,

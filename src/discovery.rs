@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use alto_discovery_core::layers::{Cache, Chain, Coalesce, Deadline, Limit};
-use alto_discovery_core::{Answer, Backend, Call, Error, Known, Peer, code};
+use alto_discovery_core::layers::{Cache, Chain, Coalesce, Confirm, Deadline, Limit};
+use alto_discovery_core::{Answer, Backend, Call, Error, Known, Peer, Place, code};
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::Instant;
@@ -52,13 +52,15 @@ impl Discovery {
         if config.order.is_empty() {
             return Err(Error::config("backends", "no backend to ask"));
         }
-        let members = config.order.iter().map(|name| {
+        let mut members = Vec::new();
+        for name in &config.order {
             let own = own.iter().find(|backend| backend.name() == name).map(Arc::clone);
-            let backend = own.map_or_else(|| built_in(config, name), Ok)?;
-            Ok(remembered(config, backend))
-        });
-        let chain = Chain::new(members.collect::<Result<_, Error>>()?);
-        let stack = Arc::new(Deadline::new(chain, config.timeout));
+            let member = own.map_or_else(|| built_in(config, name), |own| Ok((own, Place::Cached)));
+            let (backend, place) = member?;
+            let is_cached = place == Place::Cached;
+            members.push((if is_cached { remembered(config, backend) } else { backend }, place));
+        }
+        let stack = Arc::new(Deadline::new(chain(members), config.timeout));
         Ok(Self { stack, runtime: OnceCell::new() })
     }
 
@@ -108,13 +110,26 @@ impl Drop for Discovery {
     }
 }
 
-fn built_in(config: &Config, name: &str) -> Result<Arc<dyn Backend>, Error> {
+/// The members in their order; those that peers' words come from outside of the others' caches.
+fn chain(members: Vec<(Arc<dyn Backend>, Place)>) -> Chain {
+    let is_cached = |(_, place): &&(_, Place)| *place == Place::Cached;
+    let cached = members.iter().filter(is_cached).map(|(backend, _)| Arc::clone(backend));
+    let facts: Arc<dyn Backend> = Arc::new(Chain::new(cached.collect()));
+    let placed = members.into_iter().filter_map(|(backend, place)| match place {
+        Place::Nowhere => None,
+        Place::Confirmed => Some(Arc::new(Confirm::new(backend, Arc::clone(&facts))) as _),
+        _ => Some(backend),
+    });
+    Chain::new(placed.collect())
+}
+
+fn built_in(config: &Config, name: &str) -> Result<(Arc<dyn Backend>, Place), Error> {
     let entry = registry::find(name).ok_or_else(|| {
         let built_in: Vec<&str> = registry::ENTRIES.iter().map(|entry| entry.name).collect();
         let known = if built_in.is_empty() { "none".into() } else { built_in.join(", ") };
         Error::config("backends", format!("no backend `{name}` in this build; built in: {known}"))
     })?;
-    (entry.build)(&config.backends, config.policy)
+    Ok(((entry.build)(&config.backends, config.policy)?, (entry.place)(&config.backends)))
 }
 
 /// A backend that asks the network, with what it learns remembered and equal questions merged:

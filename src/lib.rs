@@ -15,8 +15,8 @@ pub use alto_discovery_core as core;
 pub use alto_discovery_core::{
     Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Finding, Freshness,
     Guide, Hints, IdScope, Known, NoServer, Origin, Peer, PeerCost, PeerCosts, PeerId,
-    PeerIdSyntax, Policy, Scope, Server, ServerList, Severity, Step, Token, Trace, Trust, Validity,
-    code, layers,
+    PeerIdSyntax, Place, Policy, Scope, Server, ServerList, Severity, Step, Token, Trace, Trust,
+    Validity, code, layers,
 };
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use alto_discovery_core::{Backend, BoxFuture, Error, Finding, Policy};
+use alto_discovery_core::{Backend, BoxFuture, Error, Finding, Place, Policy};
 
 registry! {
+    "peerinfo" => peerinfo: alto_backend_peerinfo::PeerInfoConfig,
     "dns" => dns: alto_backend_dns::DnsConfig,
 }
 
@@ -30,6 +31,7 @@ pub(crate) struct Entry {
     pub(crate) keys: &'static [&'static str],
     pub(crate) set: fn(&mut Backends, &str, &str) -> Result<(), Error>,
     pub(crate) get: fn(&Backends, &str) -> Option<String>,
+    pub(crate) place: fn(&Backends) -> Place,
     pub(crate) build: Build,
     pub(crate) examine: Examine,
 }
@@ -40,6 +42,16 @@ type Build = fn(&Backends, Policy) -> Result<Arc<dyn Backend>, Error>;
 /// The built-in backend of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name)
+}
+
+/// The names of the backends that are asked unless the configuration names others: those that are off
+/// until they are switched on, and the first one that asks anybody.
+pub(crate) fn default_order() -> Vec<String> {
+    let backends = Backends::default();
+    let is_off = |entry: &&Entry| (entry.place)(&backends) == Place::Nowhere;
+    let off = ENTRIES.iter().filter(is_off);
+    let first = ENTRIES.iter().find(|entry| !is_off(entry));
+    off.chain(first).map(|entry| entry.name.to_owned()).collect()
 }
 
 macro_rules! registry {
@@ -62,6 +74,7 @@ macro_rules! registry {
                 keys: <$config as $crate::BackendConfig>::KEYS,
                 set: |backends, key, value| $crate::BackendConfig::set(&mut backends.$name, key, value),
                 get: |backends, key| $crate::BackendConfig::get(&backends.$name, key),
+                place: |backends| $crate::BackendConfig::place(&backends.$name),
                 build: |backends, policy| $crate::BackendConfig::build(&backends.$name, policy),
                 examine: |backends, policy| $crate::BackendConfig::examine(&backends.$name, policy),
             },

@@ -83,6 +83,11 @@ pub(crate) struct DiscoverOptions {
     #[arg(long, value_name = "ID")]
     pub(crate) peer_id: Option<PeerId>,
 
+    /// The query of an HTTP announce (BEP 3) that the peers sent: `alto=` and `altog=` in it count as
+    /// `peerinfo.trust` says.
+    #[arg(long, value_name = "QUERY")]
+    pub(crate) announce: Option<String>,
+
     #[command(flatten)]
     pub(crate) setup: Setup,
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::sync::Arc;
 
-use alto_discovery::{Call, Discovery, Error, Peer, PeerId, code};
+use alto_discovery::{Call, Config, Discovery, Error, Hints, Peer, PeerId, code};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
@@ -68,6 +68,7 @@ async fn find(finder: Arc<Finder>, text: io::Result<String>) -> io::Result<Repor
 struct Finder {
     discovery: Result<Discovery, Error>,
     id: Option<PeerId>,
+    announce: Option<String>,
 }
 
 impl Finder {
@@ -76,12 +77,18 @@ impl Finder {
             if options.explain {
                 aside(&format!("limits: {}\n", limits(&config)));
             }
+            if options.announce.is_some() && counts_for_nothing(&config) {
+                aside("alto: peerinfo.trust is off, so what peers sent plays no part\n");
+            }
             Discovery::new(&config)
         });
         match discovery {
             // A service parameter that is none is the question's fault, so it is told per peer.
             Err(fault) if fault.code() != code::INVALID_SERVICE => Err(fault.into()),
-            discovery => Ok(Self { discovery, id: options.peer_id }),
+            discovery => {
+                let announce = options.announce.clone();
+                Ok(Self { discovery, id: options.peer_id, announce })
+            }
         }
     }
 
@@ -91,11 +98,17 @@ impl Finder {
             (_, Err(fault)) => Err(Error::invalid(fault.code(), fault.to_string())),
             (Ok(peer), Ok(discovery)) => {
                 let peer = self.id.map_or(peer.clone(), |id| peer.with_id(id));
+                let sent = self.announce.as_ref().map(|query| query.as_bytes().into());
+                let peer = peer.with_hints(sent.map_or(Hints::None, Hints::HttpQuery));
                 discovery.discover(&peer, &Call::default()).await
             }
         };
         Report { peer: text, result, at: Instant::now() }
     }
+}
+
+fn counts_for_nothing(config: &Config) -> bool {
+    config.get("peerinfo.trust").is_some_and(|trust| trust == "off")
 }
 
 /// Where reports go: results on standard output, explanations beside JSON on standard error.

@@ -29,10 +29,29 @@ pub trait BackendConfig: Clone + Default + fmt::Debug + Send + Sync + 'static {
     /// [`Error::Config`] if values contradict each other or a file they name is of no use.
     fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error>;
 
+    /// Where in a stack the backend stands with this configuration.
+    fn place(&self) -> Place {
+        Place::Cached
+    }
+
     /// Looks at what the backend stands on outside this program, and says what to do where that is
     /// not as it should be. May ask the network, a bounded time.
     fn examine(&self, policy: Policy) -> BoxFuture<'_, Vec<Finding>> {
         let _ = policy;
         Box::pin(std::future::ready(Vec::new()))
     }
+}
+
+/// Where in a stack a backend stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// In none: it is switched off.
+    Nowhere,
+    /// Below a cache: it asks others, and what it learns is a fact for each peer in its scope.
+    Cached,
+    /// Outside of all caches: it reads what each peer sent, which is good for that peer alone.
+    Uncached,
+    /// As [`Uncached`](Self::Uncached), and what it says counts only if those below caches say so too.
+    Confirmed,
 }

@@ -40,7 +40,7 @@ pub use answer::{
     Answer, Dnssec, Guide, IdScope, Known, PeerCost, PeerCosts, Scope, Server, ServerList, Trust,
 };
 pub use backend::{Backend, BoxFuture};
-pub use backend_config::BackendConfig;
+pub use backend_config::{BackendConfig, Place};
 pub use call::{Call, Freshness};
 pub use error::{Cause, Error, code};
 pub use finding::{Finding, Severity};

@@ -5,6 +5,8 @@
 #![allow(missing_docs)]
 
 mod dns;
+#[cfg(feature = "peerinfo")]
+mod peerinfo;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,4 +60,56 @@ async fn keeps_the_laws(bare: &dyn Stage) {
     for report in &reports {
         report.assert_lawful();
     }
+}
+
+/// Laws x peerinfo with URI, and with guidance x layers. Below a cache what peers sent is stripped.
+#[cfg(feature = "peerinfo")]
+#[tokio::test(flavor = "multi_thread")]
+async fn peerinfo_keeps_the_laws() {
+    use peerinfo::{PeerInfoStage, Sends, Wire};
+    println!("{}", Report::heading());
+    for (sends, wire) in [
+        (Sends::Uri, Wire::Http),
+        (Sends::Uri, Wire::Udp),
+        (Sends::Guidance, Wire::Http),
+        (Sends::Guidance, Wire::Udp),
+    ] {
+        let bare = PeerInfoStage::new(sends, wire);
+        let mut reports = vec![run_all(&bare).await];
+        for (name, wrap) in LAYERS {
+            let stage = format!("{} in {name}", bare.name());
+            reports.push(match name {
+                "cache" | "coalesce" | "stack" => {
+                    Report::skipped(&stage, "what peers sent does not reach below a cache")
+                }
+                "confirm" if sends == Sends::Guidance => {
+                    Report::skipped(&stage, "nothing can confirm guidance that a peer sent")
+                }
+                "confirm" => {
+                    let by = bare.facts_known();
+                    let confirmed = |claims| Arc::new(Confirm::new(claims, Arc::clone(&by))) as _;
+                    run_all(&Layered::new(&bare, name, confirmed)).await
+                }
+                _ => run_all(&Layered::new(&bare, name, wrap)).await,
+            });
+        }
+        // The stack as it is built for claims: beside the caches of others.
+        let beside = |claims| {
+            let facts = Arc::new(Coalesce::new(Arc::new(cached(Limit::new(empty(), 1_000)))));
+            let chain = Chain::new(vec![claims, facts]);
+            Arc::new(Deadline::new(chain, Duration::from_secs(10))) as _
+        };
+        reports.push(run_all(&Layered::new(&bare, "own stack", beside)).await);
+        for report in &reports {
+            println!("{report}");
+            report.assert_lawful();
+        }
+    }
+}
+
+/// A source for which no network has a server.
+#[cfg(feature = "peerinfo")]
+fn empty() -> Arc<dyn Backend> {
+    use alto_discovery::core::conformance::{Facts, Scripted};
+    Arc::new(Scripted::new(Arc::new(Facts::default())))
 }
