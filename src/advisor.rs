@@ -1,5 +1,6 @@
 //! Which peers go into a reply.
 
+mod claims;
 mod config;
 mod guide;
 mod learner;
@@ -12,7 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use alto_discovery_core::{
-    self as core, Answer, Backend, Call, Cause, Error, Known, Peer, Validity, code,
+    self as core, Answer, Backend, Call, Cause, Error, Hints, Known, Peer, Validity, code,
 };
 use alto_guidance::{Exhausted, Guidance};
 use alto_selection::{Ask, Record, Swarm, choose_among, random_among};
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 use crate::{Config, Discovery};
 pub use config::{SelectConfig, Share};
 use guide::Guide;
-use learner::Learner;
+use learner::{Learner, Tables};
 pub use request::{Choice, Request, Requester, Why};
 
 /// Chooses the peers that are best for the one that asks, by what the ALTO server of *its* network
@@ -34,8 +35,9 @@ pub use request::{Choice, Request, Requester, Why};
 ///
 /// - ⌊(1 − s) · k⌋ places go to the peers of lowest cost, s being the random share; the others are
 ///   drawn at random, so that a swarm of many networks stays in one piece (RFC 7971 §4.2.2).
-/// - A server speaks only for peers whose address led to it; what a peer merely claims fills no
-///   more than half of its reply.
+/// - A server speaks only for peers whose address led to it; what a peer merely claims (with its
+///   announce, see [`Hints`]) counts for that peer alone and fills no more than half of its reply. If it
+///   cannot be used, what the peer's address leads to counts as ever.
 /// - Peers of equal cost are drawn anew for each request, and those that a server's table promoted in
 ///   more than half of its last replies are passed over for others of equal cost.
 ///
@@ -98,7 +100,8 @@ impl Advisor {
     pub fn over(discovery: Arc<Discovery>, config: &Config) -> Result<Self, Error> {
         let sections = &config.sections;
         let guidance = Guidance::new(&sections.guidance, &sections.fetch, config.policy)?;
-        let learner = Learner::new(Arc::clone(&discovery), guidance.clone(), config.calls);
+        let tables = Tables::new(guidance.clone(), sections.guidance.memory);
+        let learner = Learner::new(Arc::clone(&discovery), tables, config.calls);
         let config = sections.select;
         let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
         Ok(Self { discovery, guidance, learner, config, seed, requests: AtomicU64::new(0) })
@@ -175,17 +178,16 @@ impl Advisor {
     }
 
     /// Learns, and waits for it, what requests of this peer need: its server, and the server's maps.
-    /// Must be polled inside a tokio runtime.
+    /// What the peer sent plays no part. Must be polled inside a tokio runtime.
     ///
     /// # Errors
     /// If that cannot be had; requests are then answered at random.
     pub async fn prepare(&self, peer: &Peer<'_>) -> Result<(), Unprepared> {
-        learn(&self.discovery, &self.guidance, peer).await
+        learn(&self.discovery, &self.guidance, &peer.without_hints()).await
     }
 
     /// As [`prepare`](Self::prepare) for callers outside of tokio, waiting so long at most; then it goes
-    /// on without the caller. It [starts](Self::start) if nothing has been started. What the peer sent
-    /// plays no part.
+    /// on without the caller. It [starts](Self::start) if nothing has been started.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare); [`Error::Unavailable`] if it takes longer or is stopped meanwhile;
@@ -273,7 +275,19 @@ impl Advisor {
     }
 
     /// Whose costs count for a peer now, or why nobody's do; what is missing is being learnt then.
+    /// What the peer sent costs it nothing that its address leads to.
     fn guide(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
+        if *peer.hints() != Hints::None
+            && let Known::Fresh(answer) = self.discovery.known(peer, now)
+            && matches!(answer.approach, 5 | 6)
+            && let Ok(guide) = self.guide_of(&answer, peer, now)
+        {
+            return Ok(guide);
+        }
+        self.guide_by_address(&peer.without_hints(), now)
+    }
+
+    fn guide_by_address(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
         let refresh = |validity: Validity| {
             if validity.left(now) < validity.lifetime() / 10 {
                 self.learner.discover(peer);
@@ -304,10 +318,12 @@ impl Advisor {
         if let core::Guide::Costs(costs) = &answer.guide {
             return Guide::of_peer(costs).ok_or(Why::NoCosts);
         }
-        let (table, trust) = self.learner.table(answer, now).ok_or(Why::NoTable)?;
-        let table = table.maps().ok_or(Why::NoCosts)?.table();
-        let guide = Guide::of_server(table, peer.net().addr(), answer.scope.net, trust);
-        guide.ok_or(Why::NoCosts)
+        let at_hand = self.learner.table(answer, peer.net(), now).ok_or(Why::NoTable)?;
+        let table = at_hand.table.maps().ok_or(Why::NoCosts)?.table();
+        let guide = Guide::of_server(table, peer.net().addr(), answer.scope.net, at_hand.trust);
+        let guide = guide.ok_or(Why::NoCosts)?;
+        // Views of tables that only peers name are not kept: there may be as many as peers.
+        Ok(Guide { is_shared: at_hand.is_shared, ..guide })
     }
 }
 

@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use std::time::Duration;
 
 use alto_discovery_core::{Answer, Call, Peer, Server, Trust};
-use alto_guidance::{Guidance, ServerTable, State};
+use alto_guidance::{Glance, Guidance, ServerTable, State};
+use ipnet::IpNet;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::Instant;
 
+use super::claims::Claims;
 use crate::Discovery;
 
 /// Starts discoveries and goes on without waiting for them.
 #[derive(Debug)]
 pub(super) struct Learner {
     discovery: Arc<Discovery>,
-    guidance: Guidance,
+    tables: Tables,
     runner: RwLock<Option<Runner>>,
     under_way: Arc<Mutex<HashSet<Peer<'static>>>>,
     most: usize,
@@ -34,8 +36,8 @@ const THREADS: usize = 2;
 
 impl Learner {
     /// One with at most `most` discoveries at once, which runs nothing yet.
-    pub(super) fn new(discovery: Arc<Discovery>, guidance: Guidance, most: usize) -> Self {
-        Self { discovery, guidance, runner: RwLock::default(), under_way: Arc::default(), most }
+    pub(super) fn new(discovery: Arc<Discovery>, tables: Tables, most: usize) -> Self {
+        Self { discovery, tables, runner: RwLock::default(), under_way: Arc::default(), most }
     }
 
     /// Runs tasks on threads of its own from now on, unless it has some.
@@ -81,23 +83,19 @@ impl Learner {
     pub(super) fn discover(&self, peer: &Peer<'_>) {
         let Some(handle) = self.handle() else { return };
         let Some(job) = self.job(peer.without_hints()) else { return };
-        let (discovery, guidance) = (Arc::clone(&self.discovery), self.guidance.clone());
+        let (discovery, tables) = (Arc::clone(&self.discovery), self.tables.clone());
+        let inner = handle.clone();
         handle.spawn(async move {
             // What comes of it is remembered below: the next request will see.
             if let Ok(answer) = discovery.discover(&job.peer, &Call::default()).await {
-                look(&guidance, &answer, Instant::now(), |server| guidance.prepare(&server.uri));
+                tables.of(&answer, job.peer.net(), Instant::now(), Some(&inner));
             }
         });
     }
 
-    /// The table at hand of an answer's servers, and on whose word. What is due is being fetched.
-    pub(super) fn table(&self, answer: &Answer, now: Instant) -> Option<(Arc<ServerTable>, Trust)> {
-        look(&self.guidance, answer, now, |server| {
-            if let Some(handle) = self.handle() {
-                let _inside = handle.enter();
-                self.guidance.prepare(&server.uri);
-            }
-        })
+    /// The table at hand of an answer's servers. What is due is being fetched.
+    pub(super) fn table(&self, answer: &Answer, peer: IpNet, now: Instant) -> Option<AtHand> {
+        self.tables.of(answer, peer, now, self.handle().as_ref())
     }
 
     /// How many discoveries are under way.
@@ -122,26 +120,72 @@ impl Learner {
     }
 }
 
-/// The table at hand of the first server that has one. The first server that has none and has not
-/// failed a short time ago, or whose table is about to expire, is to be asked.
-fn look(
-    guidance: &Guidance,
-    answer: &Answer,
-    now: Instant,
-    fetch: impl Fn(&Server),
-) -> Option<(Arc<ServerTable>, Trust)> {
-    let mut is_asked = false;
-    for server in answer.servers() {
-        let glance = guidance.glance(&server.uri, now);
-        if glance.state == State::Due && !is_asked {
-            fetch(server);
-        }
-        if let Some(table) = glance.table {
-            return Some((table, server.trust));
-        }
-        is_asked |= glance.state != State::Failing;
+/// The tables of the servers that networks name, and of those that only peers name.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    guidance: Guidance,
+    claims: Claims,
+}
+
+/// The table of a server.
+#[derive(Debug)]
+pub(super) struct AtHand {
+    pub(super) table: Arc<ServerTable>,
+    /// On whose word the server counts for the peer.
+    pub(super) trust: Trust,
+    /// Whether it is held for networks' sake, too, and not only for claims of peers.
+    pub(super) is_shared: bool,
+}
+
+impl Tables {
+    /// Those of `guidance`, and for what peers claim a part of `memory` beside them.
+    pub(super) fn new(guidance: Guidance, memory: usize) -> Self {
+        Self { claims: Claims::beside(&guidance, memory), guidance }
     }
-    None
+
+    /// The table at hand of the first server that has one. The first server that has none and has
+    /// not failed a short time ago, or whose table is about to expire, is asked if there is a place
+    /// to run.
+    fn of(
+        &self,
+        answer: &Answer,
+        peer: IpNet,
+        now: Instant,
+        handle: Option<&Handle>,
+    ) -> Option<AtHand> {
+        let mut is_asked = false;
+        for server in answer.servers() {
+            let (glance, is_shared) = self.glance(server, now);
+            if let (State::Due, false, Some(handle)) = (glance.state, is_asked, handle) {
+                self.fetch(server, is_shared, peer, now, handle);
+            }
+            if let Some(table) = glance.table {
+                return Some(AtHand { table, trust: server.trust, is_shared });
+            }
+            is_asked |= glance.state != State::Failing;
+        }
+        None
+    }
+
+    /// A claimed server's table may be there for a network's sake.
+    fn glance(&self, server: &Server, now: Instant) -> (Glance, bool) {
+        let glance = self.guidance.glance(&server.uri, now);
+        match server.trust {
+            Trust::PeerClaim if glance.table.is_none() => {
+                (self.claims.glance(&server.uri, now), false)
+            }
+            _ => (glance, true),
+        }
+    }
+
+    fn fetch(&self, server: &Server, is_shared: bool, peer: IpNet, now: Instant, handle: &Handle) {
+        if server.trust != Trust::PeerClaim {
+            let _inside = handle.enter();
+            self.guidance.prepare(&server.uri);
+        } else if !is_shared {
+            self.claims.fetch(&server.uri, peer, now, handle);
+        }
+    }
 }
 
 impl Drop for Learner {

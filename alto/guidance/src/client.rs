@@ -78,10 +78,19 @@ impl Guidance {
         fetch: &FetchConfig,
         policy: Policy,
     ) -> Result<Self, core::Error> {
-        let fetcher = Fetcher::new(fetch, policy)?;
+        let fetcher = Arc::new(Fetcher::new(fetch, policy)?);
         let options = ReadOptions { strictness: config.strictness, ..ReadOptions::default() };
         let loader = Loader { reader: Reader { fetcher, options }, config: config.clone() };
         Ok(Self { store: Arc::new(Store::new(loader)) })
+    }
+
+    /// Another one that contacts servers in the same way and within the same limits, and keeps its
+    /// tables apart, in `memory` octets: neither evicts what the other holds.
+    #[must_use]
+    pub fn apart(&self, memory: usize) -> Self {
+        let Loader { reader, config } = &self.store.loader;
+        let config = GuidanceConfig { memory, ..config.clone() };
+        Self { store: Arc::new(Store::new(Loader { reader: reader.clone(), config })) }
     }
 
     /// What the first of `servers` that can be used says of `candidates` (RFC 8686 §4.3, §4.4); one

@@ -1,5 +1,7 @@
 //! One resource: fetched, recognised by its media type, read as it comes.
 
+use std::sync::Arc;
+
 use alto_fetch::{
     Body, BodyKind, Content, Fault as FetchFault, Fetcher, Freshness, Request, Validators,
 };
@@ -12,9 +14,9 @@ use url::Url;
 use crate::error::{Error, Fault, Warning};
 
 /// Fetches resources and reads them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reader {
-    pub(crate) fetcher: Fetcher,
+    pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) options: ReadOptions,
 }
 
