@@ -114,7 +114,7 @@ fn built_in(config: &Config, name: &str) -> Result<Arc<dyn Backend>, Error> {
         let known = if built_in.is_empty() { "none".into() } else { built_in.join(", ") };
         Error::config("backends", format!("no backend `{name}` in this build; built in: {known}"))
     })?;
-    (entry.build)(&config.backends, config.policy)
+    (entry.build)(&config.backends, &config.sections, config.policy)
 }
 
 /// A backend that asks the network, with what it learns remembered and equal questions merged:
