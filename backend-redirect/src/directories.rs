@@ -53,11 +53,11 @@ impl Directories {
         }
         let own = place.clone();
         let fetched = self.flights.join(place, || {
-            let (exchange, shelf, least) =
-                (Arc::clone(&self.exchange), Arc::clone(&self.shelf), self.least);
+            let (exchange, kept) = (Arc::clone(&self.exchange), Arc::clone(&self.shelf));
+            let at_least = self.least;
             async move {
                 let reply = exchange.directory(&own).await.map(Arc::new);
-                shelf.keep(&own.uri, &reply, least, Instant::now());
+                kept.keep(&own.uri, &reply, at_least, Instant::now());
                 reply
             }
         });
@@ -109,10 +109,10 @@ fn make_room(held: &mut HashMap<Url, Held>, now: Instant) {
 mod tests {
     use super::*;
 
-    fn page(uri: &Url, seconds: u64, now: Instant) -> Reply {
+    fn page(uri: &Url, seconds: u64, now: Instant) -> Arc<Page<Offer>> {
         let validity = Validity::new(now, Duration::from_secs(seconds));
         let (uri, redirects) = (uri.clone(), Vec::new());
-        Ok(Arc::new(Page { uri, redirects, validity, says: Offer::Nothing }))
+        Arc::new(Page { uri, redirects, validity, says: Offer::Nothing })
     }
 
     /// Kept as long as HTTP says, and at least as long as we say; asked for ahead of its end.
@@ -123,7 +123,7 @@ mod tests {
         let later = |seconds| now + Duration::from_secs(seconds);
         let recall = |freshness, at| shelf.recall(&uri, freshness, later(at)).is_some();
         for (stated, lives) in [(0, 60), (600, 600)] {
-            shelf.keep(&uri, &page(&uri, stated, now), least, now);
+            shelf.keep(&uri, &Ok(page(&uri, stated, now)), least, now);
             assert!(recall(Freshness::Cached, lives - 1) && !recall(Freshness::Cached, lives));
             assert!(!recall(Freshness::Ahead, lives - 1) && !recall(Freshness::Refresh, 0));
         }
@@ -135,7 +135,7 @@ mod tests {
         let (shelf, now) = (Shelf::default(), Instant::now());
         let uri = |n: usize| format!("https://a.example/{n}").parse::<Url>().unwrap();
         for n in 0..2 * MOST {
-            shelf.keep(&uri(n), &page(&uri(n), n as u64, now), Duration::from_secs(1), now);
+            shelf.keep(&uri(n), &Ok(page(&uri(n), n as u64, now)), Duration::from_secs(1), now);
         }
         assert_eq!(shelf.lock().len(), MOST);
         assert!(shelf.recall(&uri(2 * MOST - 1), Freshness::Cached, now).is_some());

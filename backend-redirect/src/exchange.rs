@@ -48,13 +48,13 @@ impl Exchange {
     ) -> Result<Page<T>, Failure> {
         let deadline = Some(Instant::now() + self.patience);
         let request = Request { deadline, hops: Some(place.hops.clone()), ..request };
-        let reply = self.fetcher.fetch(request).await.map_err(Failure::Fetch)?;
+        let reply = self.fetcher.fetch(request).await?;
         let (uri, redirects, validity) = (reply.uri, reply.redirects, reply.freshness.validity);
         let Content::Body(mut body) = reply.content else {
             let fault = Fault::Broken("status 304 to a request without conditions".into());
-            return Err(Failure::Fetch(alto_fetch::Error { uri, fault }));
+            return Err(alto_fetch::Error { uri, fault }.into());
         };
-        let octets = body.read_all().await.map_err(Failure::Fetch)?;
+        let octets = body.read_all().await?;
         let came = Came { uri: &uri, content_type: body.content_type(), body: &octets };
         let says = read(came).map_err(Failure::Refused)?;
         Ok(Page { uri, redirects, validity, says })

@@ -53,11 +53,8 @@ fn endpoint_id(id: &PeerId) -> EndpointId {
 
 /// The body that asks about all of `questions`, in which no address may occur twice.
 pub fn body<'q>(questions: impl IntoIterator<Item = &'q Question>) -> Vec<u8> {
-    let property = RESPONSIBLE_DIRECTORY.parse().expect("the name of a property");
-    let mut request = EndpointPropertyRequest {
-        properties: vec![property],
-        ..EndpointPropertyRequest::default()
-    };
+    let properties = RESPONSIBLE_DIRECTORY.parse().into_iter().collect();
+    let mut request = EndpointPropertyRequest { properties, ..EndpointPropertyRequest::default() };
     for Question { address, id } in questions {
         request.endpoints.push(*address);
         request.peer_ids.extend(id.clone().map(|id| (*address, id)));
@@ -80,7 +77,7 @@ mod tests {
     fn bodies_to_the_letter() {
         let plain: Peer<'_> = "198.51.100.3".parse().unwrap();
         assert_eq!(
-            asked(&[plain.clone()]),
+            asked(std::slice::from_ref(&plain)),
             r#"{"properties":["priv:3pdisc-ird"],"endpoints":["ipv4:198.51.100.3"]}"#
         );
         let port = Peer::new([198, 51, 100, 3].into()).with_id(PeerId::Port(40_000));

@@ -86,7 +86,7 @@ mod tests {
     use alto_fetch::{Error, Phase};
 
     fn failing(uri: &Url, fault: Fault) -> Result<(), Failure> {
-        Err(Failure::Fetch(Error { uri: uri.clone(), fault }))
+        Err(Error { uri: uri.clone(), fault }.into())
     }
 
     /// Half a second, then twice as long each time, at most five; a success ends it.

@@ -71,13 +71,12 @@ pub fn directory(came: Came<'_>) -> Result<Offer, Refusal> {
 /// # Errors
 /// If it is neither properties nor a directory, or a directory that leads nowhere we go.
 pub fn properties(came: Came<'_>) -> Result<Said, Refusal> {
-    match recognise(came, &[MediaType::EndpointProperties, MediaType::Directory])? {
-        MediaType::Directory => Ok(Said::Elsewhere(offer(came)?)),
-        _ => {
-            let read = EndpointProperties::parse(came.body, &ReadOptions::lenient())?;
-            Ok(Said::Values(read.message))
-        }
+    let expected = [MediaType::EndpointProperties, MediaType::Directory];
+    if recognise(came, &expected)? == MediaType::Directory {
+        return Ok(Said::Elsewhere(offer(came)?));
     }
+    let read = EndpointProperties::parse(came.body, &ReadOptions::lenient())?;
+    Ok(Said::Values(read.message))
 }
 
 /// Who speaks for the peer of `question`, by what the server at `asked` said. It goes by the names
@@ -109,7 +108,9 @@ pub fn named(
 /// Whether `uri` is among `own`, in whatever spelling.
 pub(crate) fn is_one_of(uri: &Url, own: &[Url]) -> bool {
     let mut names = Hops::new(1);
-    own.iter().for_each(|name| names.visit(name));
+    for name in own {
+        names.visit(name);
+    }
     names.follow(uri) == Err(RedirectFault::Loop)
 }
 

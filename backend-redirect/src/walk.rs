@@ -55,7 +55,7 @@ impl Next {
 #[derive(Clone, Debug)]
 pub enum Failure {
     /// It was not to be had, or refused on the way.
-    Fetch(alto_fetch::Error),
+    Fetch(Box<alto_fetch::Error>),
     /// It came and is refused.
     Refused(Refusal),
     /// It did not come in time.
@@ -271,7 +271,7 @@ impl Walk {
             }
             Named::Another(uri) => {
                 self.note(at, origin, &format!("{} speaks for the peer", shown(&uri)), page, now);
-                self.hop_to_directory(at, uri);
+                self.hop(at, Next::Directory(uri));
             }
         }
     }
@@ -280,42 +280,36 @@ impl Walk {
         let at = &page.uri;
         self.note(at, origin, "a directory in place of an answer", page, now);
         match offer {
-            Offer::Properties(uri) => match self.hops.follow(uri) {
-                Err(fault) => self.end_refused(at, fault.into()),
-                Ok(()) => {
-                    let named_at = Some(at.as_str().into());
-                    self.here = Here { named: None, named_at, names: Vec::new() };
-                    self.next = Some(Next::Property(uri.clone()));
-                }
-            },
+            Offer::Properties(uri) => self.hop(at, Next::Property(uri.clone())),
             Offer::Directories(uris) => match uris.first() {
-                Some(uri) => self.hop_to_directory(at, uri.clone()),
+                Some(uri) => self.hop(at, Next::Directory(uri.clone())),
                 None => self.ending = Ending::Unknown(at.clone()),
             },
             Offer::Nothing => self.ending = Ending::Unknown(at.clone()),
         }
     }
 
-    /// On to another server, which `at` names.
-    fn hop_to_directory(&mut self, at: &Url, uri: Url) {
-        match self.hops.follow(&uri) {
-            Err(fault) => self.end_refused(at, fault.into()),
-            Ok(()) => {
-                let named_at = Some(at.as_str().into());
-                self.here = Here { named: Some(uri.clone()), named_at, names: Vec::new() };
-                self.next = Some(Next::Directory(uri));
-            }
+    /// On to another server, to which `at` leads.
+    fn hop(&mut self, at: &Url, next: Next) {
+        if let Err(fault) = self.hops.follow(next.uri()) {
+            return self.end_refused(at, fault.into());
         }
+        let named = match &next {
+            Next::Directory(uri) => Some(uri.clone()),
+            Next::Property(_) => None,
+        };
+        self.here = Here { named, named_at: Some(at.as_str().into()), names: Vec::new() };
+        self.next = Some(next);
     }
 
     /// On to the next directory of the same server. Without one, a server that another one named is
     /// taken at that one's word, since it sends nobody on; the server started at does not know.
     fn look_further(&mut self, at: &Url) {
         if let Some(uri) = (!self.further.is_empty()).then(|| self.further.remove(0)) {
-            match self.hops.follow(&uri) {
-                Err(fault) => self.end_refused(at, fault.into()),
-                Ok(()) => self.next = Some(Next::Directory(uri)),
+            if let Err(fault) = self.hops.follow(&uri) {
+                return self.end_refused(at, fault.into());
             }
+            self.next = Some(Next::Directory(uri));
             return;
         }
         match self.here.named.clone() {
@@ -382,6 +376,12 @@ impl Failure {
                 Error::Unavailable { backend: NAME, retry_after: None, cause, trace }
             }
         }
+    }
+}
+
+impl From<alto_fetch::Error> for Failure {
+    fn from(error: alto_fetch::Error) -> Self {
+        Self::Fetch(Box::new(error))
     }
 }
 
