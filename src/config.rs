@@ -193,7 +193,7 @@ impl Config {
     pub async fn examine(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for entry in self.order.iter().filter_map(|name| registry::find(name)) {
-            findings.extend((entry.examine)(&self.backends, self.policy).await);
+            findings.extend((entry.examine)(&self.backends, &self.sections, self.policy).await);
         }
         findings
     }

@@ -129,7 +129,8 @@ fn built_in(config: &Config, name: &str) -> Result<(Arc<dyn Backend>, Place), Er
         let known = if built_in.is_empty() { "none".into() } else { built_in.join(", ") };
         Error::config("backends", format!("no backend `{name}` in this build; built in: {known}"))
     })?;
-    Ok(((entry.build)(&config.backends, config.policy)?, (entry.place)(&config.backends)))
+    let backend = (entry.build)(&config.backends, &config.sections, config.policy)?;
+    Ok((backend, (entry.place)(&config.backends)))
 }
 
 /// A backend that asks the network, with what it learns remembered and equal questions merged:

@@ -1,21 +1,23 @@
 //! Which backends, and what else, are built in: the only file that knows them by name.
 //!
 //! A new backend is one line in [`registry!`] below, and its crate as an optional dependency with a
-//! feature of the same name. What has settings and is no backend is a line in [`sections!`].
+//! feature of the same name; in braces, the sections that its configuration has a field for. What has
+//! settings and is no backend is a line in [`sections!`].
 
 use std::sync::Arc;
 
 use alto_discovery_core::{Backend, BoxFuture, Error, Finding, Place, Policy};
 
 registry! {
-    "peerinfo" => peerinfo: alto_backend_peerinfo::PeerInfoConfig,
-    "dns" => dns: alto_backend_dns::DnsConfig,
+    "peerinfo" => peerinfo: alto_backend_peerinfo::PeerInfoConfig {},
+    "dns" => dns: alto_backend_dns::DnsConfig {},
+    "redirect" => redirect: alto_backend_redirect::RedirectConfig { fetch },
 }
 
 sections! {
-    "guidance" => guidance: alto_guidance::GuidanceConfig, "What is asked of the servers found.";
-    "guidance" => fetch: alto_guidance::FetchConfig, "How HTTP resources are fetched.";
-    "guidance" => select: crate::SelectConfig, "How peers are chosen.";
+    feature = "guidance" => guidance: alto_guidance::GuidanceConfig, "What is asked of the servers found.";
+    any(feature = "guidance", feature = "redirect") => fetch: alto_fetch::FetchConfig, "How HTTP resources are fetched.";
+    feature = "guidance" => select: crate::SelectConfig, "How peers are chosen.";
 }
 
 /// Something with settings that is no backend.
@@ -36,8 +38,8 @@ pub(crate) struct Entry {
     pub(crate) examine: Examine,
 }
 
-type Examine = fn(&Backends, Policy) -> BoxFuture<'_, Vec<Finding>>;
-type Build = fn(&Backends, Policy) -> Result<Arc<dyn Backend>, Error>;
+type Examine = fn(&Backends, &Sections, Policy) -> BoxFuture<'static, Vec<Finding>>;
+type Build = fn(&Backends, &Sections, Policy) -> Result<Arc<dyn Backend>, Error>;
 
 /// The built-in backend of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Entry> {
@@ -55,7 +57,7 @@ pub(crate) fn default_order() -> Vec<String> {
 }
 
 macro_rules! registry {
-    ($($feature:literal => $name:ident: $config:ty,)*) => {
+    ($($feature:literal => $name:ident: $($config:ident)::+ { $($section:ident)? },)*) => {
         /// The configuration of each backend that is built in.
         #[derive(Clone, Debug, Default)]
         #[non_exhaustive]
@@ -63,20 +65,41 @@ macro_rules! registry {
             $(
                 #[doc = concat!("Settings of backend `", $feature, "`.")]
                 #[cfg(feature = $feature)]
-                pub $name: $config,
+                pub $name: $($config)::+,
             )*
         }
+
+        $(
+            #[cfg(feature = $feature)]
+            mod $name {
+                use super::{Backends, Sections};
+
+                /// The backend's own configuration with the sections that it shares.
+                pub(super) fn config(backends: &Backends, sections: &Sections) -> $($config)::+ {
+                    let _ = sections;
+                    #[allow(unused_mut)]
+                    let mut config = backends.$name.clone();
+                    $(config.$section = sections.$section.clone();)?
+                    config
+                }
+            }
+        )*
 
         pub(crate) const ENTRIES: &[Entry] = &[$(
             #[cfg(feature = $feature)]
             Entry {
-                name: <$config as $crate::BackendConfig>::NAME,
-                keys: <$config as $crate::BackendConfig>::KEYS,
+                name: <$($config)::+ as $crate::BackendConfig>::NAME,
+                keys: <$($config)::+ as $crate::BackendConfig>::KEYS,
                 set: |backends, key, value| $crate::BackendConfig::set(&mut backends.$name, key, value),
                 get: |backends, key| $crate::BackendConfig::get(&backends.$name, key),
                 place: |backends| $crate::BackendConfig::place(&backends.$name),
-                build: |backends, policy| $crate::BackendConfig::build(&backends.$name, policy),
-                examine: |backends, policy| $crate::BackendConfig::examine(&backends.$name, policy),
+                build: |backends, sections, policy| {
+                    $crate::BackendConfig::build(&$name::config(backends, sections), policy)
+                },
+                examine: |backends, sections, policy| {
+                    let config = $name::config(backends, sections);
+                    Box::pin(async move { $crate::BackendConfig::examine(&config, policy).await })
+                },
             },
         )*];
     };
@@ -84,20 +107,20 @@ macro_rules! registry {
 use registry;
 
 macro_rules! sections {
-    ($($feature:literal => $name:ident: $config:ty, $doc:literal;)*) => {
+    ($($gate:meta => $name:ident: $config:ty, $doc:literal;)*) => {
         /// The configuration of what is built in beside backends.
         #[derive(Clone, Debug, Default)]
         #[non_exhaustive]
         pub struct Sections {
             $(
                 #[doc = $doc]
-                #[cfg(feature = $feature)]
+                #[cfg($gate)]
                 pub $name: $config,
             )*
         }
 
         pub(crate) const SECTIONS: &[Section] = &[$(
-            #[cfg(feature = $feature)]
+            #[cfg($gate)]
             Section {
                 keys: <$config>::KEYS,
                 set: |sections, key, value| sections.$name.set(key, value),

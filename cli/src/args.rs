@@ -91,6 +91,9 @@ pub(crate) struct DiscoverOptions {
     #[command(flatten)]
     pub(crate) setup: Setup,
 
+    #[command(flatten)]
+    contact: Contact,
+
     /// One JSON object per peer, in input order.
     #[arg(long)]
     pub(crate) json: bool,
@@ -162,9 +165,9 @@ pub(crate) struct MapOptions {
     pub(crate) json: bool,
 }
 
-/// How to fetch and read.
+/// Which servers to contact.
 #[derive(Debug, Args)]
-struct Fetching {
+struct Contact {
     /// Certification authorities to trust instead of the system's (PEM).
     #[arg(long, value_name = "FILE")]
     ca: Option<String>,
@@ -172,6 +175,13 @@ struct Fetching {
     /// Also contact servers without TLS.
     #[arg(long)]
     allow_http: bool,
+}
+
+/// How to fetch and read.
+#[derive(Debug, Args)]
+struct Fetching {
+    #[command(flatten)]
+    contact: Contact,
 
     /// Forgive faults known from other ALTO servers, each with a warning.
     #[arg(long)]
@@ -191,7 +201,7 @@ impl DiscoverOptions {
     /// The configuration.
     pub(crate) fn config(&self) -> Result<Config, Error> {
         let timeout = self.timeout.clone().map(|timeout| ("discovery.timeout", timeout));
-        self.setup.config_with(timeout)
+        self.setup.config_with(self.contact.flags().chain(timeout))
     }
 }
 
@@ -207,15 +217,18 @@ impl MapOptions {
     }
 }
 
+impl Contact {
+    fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
+        [("fetch.ca_file", self.ca.clone()), ("policy.allow_http", truth(self.allow_http))]
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+    }
+}
+
 impl Fetching {
     fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
-        [
-            ("fetch.ca_file", self.ca.clone()),
-            ("policy.allow_http", truth(self.allow_http)),
-            ("guidance.lenient", truth(self.lenient)),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value?)))
+        let lenient = truth(self.lenient).map(|value| ("guidance.lenient", value));
+        self.contact.flags().chain(lenient)
     }
 }
 
@@ -282,6 +295,15 @@ pub(crate) struct Setup {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
+    /// The way of finding servers: dns (approaches 1 and 3) or redirect (2 and 4) [default: dns].
+    /// Repeat for several, in order.
+    #[arg(long, value_name = "NAME")]
+    backend: Vec<String>,
+
+    /// The directory of an ALTO server that redirects, for --backend redirect. Repeat for several.
+    #[arg(long, value_name = "URI")]
+    server: Vec<String>,
+
     /// The name server to ask, instead of the system's. Repeat for several.
     #[arg(long, value_name = "IP[:PORT]", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     resolver: Vec<String>,
@@ -308,8 +330,13 @@ pub(crate) struct Setup {
 }
 
 /// A command is one user who waits, not a flood of announces from anywhere: it sets its own limits.
-const COMMAND_LIMITS: [(&str, &str); 3] =
-    [("dns.zone_qps", "100000"), ("dns.total_qps", "100000"), ("dns.in_flight", "1024")];
+const COMMAND_LIMITS: [(&str, &str); 5] = [
+    ("dns.zone_qps", "100000"),
+    ("dns.total_qps", "100000"),
+    ("dns.in_flight", "1024"),
+    ("fetch.in_flight", "64"),
+    ("fetch.waiting", "10000"),
+];
 
 impl Setup {
     /// The configuration: the command's limits, then the file, then the flags.
@@ -341,9 +368,10 @@ impl Setup {
     }
 
     fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let resolver = (!self.resolver.is_empty()).then(|| self.resolver.join(","));
         [
-            ("dns.resolver", resolver),
+            ("backends", list(&self.backend)),
+            ("redirect.servers", list(&self.server)),
+            ("dns.resolver", list(&self.resolver)),
             ("dns.service", self.service.clone()),
             ("dns.granularity", self.granularity.clone()),
             ("policy.allow_documentation", truth(self.allow_documentation)),
@@ -352,6 +380,10 @@ impl Setup {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
     }
+}
+
+fn list(values: &[String]) -> Option<String> {
+    (!values.is_empty()).then(|| values.join(","))
 }
 
 fn truth(flag: bool) -> Option<String> {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use alto_discovery::Policy;
 use alto_messages::CostMetric;
-use alto_server::{CostFile, Server, ServerConfig, Source, Transport};
+use alto_server::{CostFile, NeighbourSource, Server, ServerConfig, Source, Transport};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -40,6 +41,23 @@ pub(crate) struct ServeOptions {
     /// Serve without TLS: for tests, and behind a proxy on the same host.
     #[arg(long, conflicts_with_all = ["cert", "key"])]
     http: bool,
+
+    /// The servers that speak for other networks, and for which prefixes (TOML): whoever asks who is
+    /// responsible for an endpoint is told.
+    #[arg(long, value_name = "FILE")]
+    neighbours: Option<PathBuf>,
+
+    /// Certification authorities to trust when neighbours are asked, instead of the system's (PEM).
+    #[arg(long, value_name = "FILE", requires = "neighbours")]
+    ca: Option<PathBuf>,
+
+    /// Also name and ask servers with private and loopback addresses.
+    #[arg(long, requires = "neighbours")]
+    allow_private: bool,
+
+    /// Also name and ask servers without TLS.
+    #[arg(long, requires = "neighbours")]
+    allow_http: bool,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -86,7 +104,18 @@ impl ServeOptions {
         let source = Source::Files { network_map, cost_maps };
         // A server goes on if nobody hears it.
         let notice = Arc::new(|notice| drop(writeln!(stderr(), "alto: {notice}")));
-        ServerConfig { notice, ..ServerConfig::new(self.listen, source, transport) }
+        let neighbours = self.neighbours();
+        ServerConfig { neighbours, notice, ..ServerConfig::new(self.listen, source, transport) }
+    }
+
+    fn neighbours(&self) -> Option<NeighbourSource> {
+        let policy = Policy {
+            allow_private_servers: self.allow_private,
+            allow_http: self.allow_http,
+            ..Policy::default()
+        };
+        let source = NeighbourSource::new(self.neighbours.as_ref()?);
+        Some(NeighbourSource { policy, ca_file: self.ca.clone(), ..source })
     }
 }
 

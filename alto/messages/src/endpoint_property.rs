@@ -1,6 +1,6 @@
 //! The endpoint property service, EPS (RFC 7285 §11.4), and its use for finding servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,6 +54,7 @@ impl EndpointPropertyRequest {
             })?;
             let properties = required(properties, document, "properties")?;
             let endpoints = required(endpoints, document, "endpoints")?;
+            check_asked(&peer_ids, &endpoints)?;
             Ok(Self { properties, endpoints, peer_ids })
         })
     }
@@ -77,7 +78,7 @@ impl EndpointPropertyRequest {
 /// What tells endpoints behind one address apart (approach 4).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum EndpointId {
-    /// The port by which the endpoint is seen from outside.
+    /// The port by which the endpoint is seen from outside; never 0.
     Port(u16),
     /// 1 to 32 octets that mean something to the endpoint's network.
     Token(Box<[u8]>),
@@ -92,7 +93,8 @@ impl FromStr for EndpointId {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         if let Some(port) = text.strip_prefix("port:") {
-            let port: u16 = port.parse().map_err(drop)?;
+            // 0 is no port that an endpoint could be seen with.
+            let port: u16 = port.parse().ok().filter(|port| *port != 0).ok_or(())?;
             return if format!("port:{port}") == text { Ok(Self::Port(port)) } else { Err(()) };
         }
         let octets = base64url::decode(text.strip_prefix("token:").ok_or(())?).ok_or(())?;
@@ -255,6 +257,21 @@ fn read_peer_ids(document: &mut Document<'_>) -> Result<BTreeMap<TypedAddress, E
         Ok(())
     })?;
     Ok(peer_ids)
+}
+
+/// An ID of an endpoint that is not asked for is a mistake, and perhaps a token given away.
+fn check_asked(
+    peer_ids: &BTreeMap<TypedAddress, EndpointId>,
+    endpoints: &[TypedAddress],
+) -> Result<(), Fault> {
+    let asked: BTreeSet<_> = endpoints.iter().collect();
+    match peer_ids.keys().find(|address| !asked.contains(address)) {
+        Some(address) => {
+            let sentence = "has an ID, but is not among the endpoints asked for";
+            Err(Fault::value(code::FIELD_VALUE, PEER_IDS, &address.to_string(), sentence))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Base 64 with the alphabet for URLs and without padding (RFC 4648 §5).

@@ -215,7 +215,7 @@ fn endpoint_properties() {
 /// Approach 4: what a peer ID looks like, and that tokens are not shown.
 #[test]
 fn peer_ids_are_ports_or_tokens() {
-    for text in ["port:40000", "port:0", "token:_-8", "token:AA"] {
+    for text in ["port:40000", "port:1", "port:65535", "token:_-8", "token:AA"] {
         assert_eq!(text.parse::<EndpointId>().unwrap().to_string(), text);
     }
     let long = format!("token:{}", "A".repeat(44));
@@ -223,6 +223,7 @@ fn peer_ids_are_ports_or_tokens() {
         "",
         "40000",
         "port:",
+        "port:0",
         "port:65536",
         "port:080",
         "port:+1",
@@ -240,6 +241,43 @@ fn peer_ids_are_ports_or_tokens() {
     let body = br#"{"properties":["a"],"endpoints":[],"priv:3pdisc-peer-ids":{"ipv4:1.2.3.4":"token:!secret"}}"#;
     let fault = EndpointPropertyRequest::parse(body, &ReadOptions::default()).unwrap_err();
     assert!(!format!("{fault} {fault:?}").contains("secret"));
+}
+
+/// Approach 4: an ID is of an endpoint that is asked for, one of each, and said once.
+#[test]
+fn peer_ids_belong_to_the_endpoints_asked_for() {
+    let read = |ids: &str| {
+        let body = format!(
+            r#"{{"properties":["a"],"priv:3pdisc-peer-ids":{ids},"endpoints":["ipv4:1.2.3.4","ipv6:2001:db8::1"]}}"#
+        );
+        let read = EndpointPropertyRequest::parse(body.as_bytes(), &ReadOptions::default());
+        read.map(|parsed| parsed.message.peer_ids.len()).map_err(|fault| ErrorBody::from(&fault))
+    };
+    assert_eq!(read("{}"), Ok(0));
+    assert_eq!(read(r#"{"ipv4:1.2.3.4":"port:1","ipv6:2001:DB8::0:1":"token:AA"}"#), Ok(2));
+    assert_eq!(read(r#"{"mac:00":"port:1"}"#), Ok(0), "an address type of others");
+    let (value, kind) = (ErrorCode::InvalidFieldValue, ErrorCode::InvalidFieldType);
+    for (ids, code) in [
+        (r#"{"ipv4:1.2.3.5":"port:1"}"#, &value),
+        (r#"{"1.2.3.4":"port:1"}"#, &value),
+        (r#"{"ipv4:1.2.3.4":"port:0"}"#, &value),
+        (r#"{"ipv4:1.2.3.4":"port:65536"}"#, &value),
+        (r#"{"ipv4:1.2.3.4":"token:A"}"#, &value),
+        (r#"{"ipv4:1.2.3.4":40000}"#, &kind),
+        (r#"{"ipv4:1.2.3.4":["port:1"]}"#, &kind),
+        (r#""port:1""#, &kind),
+    ] {
+        let error = read(ids).unwrap_err();
+        assert_eq!(&error.code, code, "{ids}");
+        assert!(error.field.unwrap().starts_with("priv:3pdisc-peer-ids"), "{ids}");
+    }
+    for twice in [
+        r#"{"ipv4:1.2.3.4":"port:1","ipv4:1.2.3.4":"port:1"}"#,
+        r#"{"ipv6:2001:db8::1":"port:1","ipv6:2001:db8:0::1":"port:2"}"#,
+        r#"{},"priv:3pdisc-peer-ids":{}"#,
+    ] {
+        assert!(read(twice).is_err(), "{twice}");
+    }
 }
 
 /// RFC 7285 §8.5: errors as they come from faults in requests.

@@ -11,6 +11,14 @@ pub(crate) fn accepts(header: Option<&str>, media_type: &str) -> bool {
     most_specific.map_or(ranges().next().is_none(), |(_, quality)| quality > 0.0)
 }
 
+/// Whether the media type is named as welcome, not only covered by a range: so does a client that is
+/// prepared for it (RFC 7285 §8.3.4.2).
+pub(crate) fn names(header: Option<&str>, media_type: &str) -> bool {
+    let ranges = header.unwrap_or_default().split(',').map(str::trim);
+    let mut weights = ranges.filter_map(|range| weigh(range, media_type));
+    weights.any(|(specificity, quality)| specificity == 2 && quality > 0.0)
+}
+
 /// How specifically a range names the media type, and how welcome that is; `None` if not at all.
 fn weigh(range: &str, media_type: &str) -> Option<(u8, f32)> {
     let mut parts = range.split(';').map(str::trim);
@@ -68,6 +76,18 @@ mod tests {
         ] {
             assert!(!accepts(Some(unwelcome), MAP), "{unwelcome}");
         }
+    }
+
+    /// RFC 7285 §8.3.4.2: a client that takes a directory instead says so by naming it.
+    #[test]
+    fn what_is_named_is_prepared_for() {
+        const DIRECTORY: &str = "application/alto-directory+json";
+        let both = format!("{MAP}, Application/Alto-Directory+JSON; q=0.5");
+        assert!(names(Some(&both), DIRECTORY) && names(Some(&both), MAP));
+        for other in [None, Some("*/*, application/*"), Some(MAP), Some("")] {
+            assert!(!names(other, DIRECTORY), "{other:?}");
+        }
+        assert!(!names(Some(&format!("*/*, {DIRECTORY};q=0")), DIRECTORY));
     }
 
     /// RFC 9110 §13.1.2: any of a list, strong or weak, or a star.

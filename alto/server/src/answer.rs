@@ -1,6 +1,7 @@
 //! Requests and answers as plain data: which resource is meant, and whether it may be asked for
 //! in this way (RFC 7285 §8.3, §8.5).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use alto_messages::{ContentType, ErrorBody, ErrorCode, MediaType};
@@ -25,6 +26,23 @@ pub struct Head<'a> {
     pub if_none_match: Option<&'a str>,
 }
 
+/// Who makes a request with a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The address that it comes from.
+    pub address: IpAddr,
+    /// Whether a directory may come in place of what is asked for (RFC 7285 §8.3.4.2): if it says
+    /// that it accepts one.
+    pub takes_directory: bool,
+}
+
+impl<A: Into<IpAddr>> From<A> for Asker {
+    /// One that takes what it asks for, and nothing else.
+    fn from(address: A) -> Self {
+        Self { address: address.into(), takes_directory: false }
+    }
+}
+
 /// What to do with a request, by its head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
@@ -47,6 +65,8 @@ pub struct Answer {
     pub max_age: Option<Duration>,
     /// The header Allow.
     pub allow: Option<&'static str>,
+    /// The header Location.
+    pub location: Option<String>,
     /// The body; for HEAD too, where it is not sent.
     pub body: Bytes,
 }
@@ -83,8 +103,8 @@ impl Answer {
 
     /// A status, and no more.
     pub(crate) fn bare(status: u16) -> Self {
-        let body = Bytes::new();
-        Self { status, media_type: None, etag: None, max_age: None, allow: None, body }
+        let (media_type, etag, max_age, allow, location) = (None, None, None, None, None);
+        Self { status, media_type, etag, max_age, allow, location, body: Bytes::new() }
     }
 
     fn with_body(self, body: impl Into<Bytes>) -> Self {

@@ -8,6 +8,7 @@ use alto_messages::{MediaType, NameFault};
 use bytes::Bytes;
 
 use crate::maps::{Maps, fingerprint};
+use crate::neighbours::Neighbours;
 use crate::offer::{DIRECTORY, NETWORK_MAP, cost_map_path, directory};
 
 /// Maps, ready to be asked for.
@@ -16,6 +17,7 @@ pub struct Catalogue {
     maps: Arc<Maps>,
     max_age: Duration,
     stored: BTreeMap<String, Stored>,
+    neighbours: Option<Arc<Neighbours>>,
 }
 
 /// A resource that is fetched by GET.
@@ -39,7 +41,19 @@ impl Catalogue {
     /// # Errors
     /// If a metric is too long to be part of a resource's name.
     pub fn new(maps: Arc<Maps>, max_age: Duration) -> Result<Self, NameFault> {
-        let directory = directory(&maps)?;
+        Self::with_neighbours(maps, None, max_age)
+    }
+
+    /// The same, of a server that knows who speaks for others' endpoints.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_neighbours(
+        maps: Arc<Maps>,
+        neighbours: Option<Arc<Neighbours>>,
+        max_age: Duration,
+    ) -> Result<Self, NameFault> {
+        let directory = directory(&maps, neighbours.is_some())?;
         let mut stored = BTreeMap::from([
             (DIRECTORY.into(), Stored::new(MediaType::Directory, directory.to_json())),
             (NETWORK_MAP.into(), Stored::new(MediaType::NetworkMap, maps.network().to_json())),
@@ -47,12 +61,16 @@ impl Catalogue {
         for map in maps.costs() {
             stored.insert(cost_map_path(map), Stored::new(MediaType::CostMap, map.to_json()));
         }
-        Ok(Self { maps, max_age, stored })
+        Ok(Self { maps, max_age, stored, neighbours })
     }
 
     /// What it is made of.
     pub fn maps(&self) -> &Maps {
         &self.maps
+    }
+
+    pub(crate) fn neighbours(&self) -> Option<&Arc<Neighbours>> {
+        self.neighbours.as_ref()
     }
 
     pub(crate) fn max_age(&self) -> Duration {

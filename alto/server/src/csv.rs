@@ -31,6 +31,10 @@ impl LoadFault {
     pub(crate) fn of_file(file: &str, sentence: &dyn fmt::Display) -> Self {
         Self { file: file.into(), line: None, sentence: sentence.to_string() }
     }
+
+    pub(crate) fn of_line(file: &str, line: usize, sentence: &dyn fmt::Display) -> Self {
+        Self { line: Some(line), ..Self::of_file(file, sentence) }
+    }
 }
 
 impl fmt::Display for LoadFault {
@@ -89,7 +93,7 @@ fn parse_cost(text: &str, metric: &CostMetric) -> Result<f64, String> {
 
 impl<'a> Text<'a> {
     pub(crate) fn fault(self, line: usize, sentence: &dyn fmt::Display) -> LoadFault {
-        LoadFault { line: Some(line), ..LoadFault::of_file(self.name, sentence) }
+        LoadFault::of_line(self.name, line, sentence)
     }
 
     fn pid(self, line: usize, name: &'a str) -> Result<&'a str, LoadFault> {

@@ -5,18 +5,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alto_messages::MediaType;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_NONE_MATCH,
+    IF_NONE_MATCH, LOCATION,
 };
 use hyper::{Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use crate::answer::{Answer, Head, Plan, Target};
+use crate::accept::names;
+use crate::answer::{Answer, Asker, Head, Plan, Target};
 use crate::catalogue::Catalogue;
 
 /// The largest body of a request, in octets.
@@ -33,22 +35,24 @@ pub(crate) async fn respond(
     desks: Arc<Semaphore>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let plan = {
+    let (plan, asker) = {
         let header = |name| joined(&head.headers, &name);
         let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
         let if_none_match = header(IF_NONE_MATCH);
-        catalogue.plan(&Head {
+        let takes_directory = names(accept.as_deref(), MediaType::Directory.as_str());
+        let plan = catalogue.plan(&Head {
             method: head.method.as_str(),
             path: head.uri.path(),
             accept: accept.as_deref(),
             content_type: content_type.as_deref(),
             if_none_match: if_none_match.as_deref(),
-        })
+        });
+        (plan, Asker { address: client, takes_directory })
     };
     let answer = match plan {
         Plan::Send(answer) => answer,
         Plan::Read(target) => match read(body).await {
-            Ok(body) => make(target, body, client, catalogue, &desks).await,
+            Ok(body) => make(target, body, asker, catalogue, &desks).await,
             Err(answer) => *answer,
         },
     };
@@ -59,12 +63,12 @@ pub(crate) async fn respond(
 async fn make(
     target: Target,
     body: Bytes,
-    client: IpAddr,
+    asker: Asker,
     catalogue: Arc<Catalogue>,
     desks: &Semaphore,
 ) -> Answer {
     let _desk = desks.acquire().await;
-    let work = move || catalogue.answer(target, &body, client);
+    let work = move || catalogue.answer(target, &body, asker);
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Answer::bare(500))
 }
 
@@ -96,6 +100,7 @@ fn on_the_wire(answer: Answer) -> Response<Full<Bytes>> {
     let mut set = |name, value: Option<HeaderValue>| value.map(|value| headers.insert(name, value));
     set(CONTENT_TYPE, answer.media_type.map(|kind| HeaderValue::from_static(kind.as_str())));
     set(ALLOW, answer.allow.map(HeaderValue::from_static));
+    set(LOCATION, answer.location.and_then(|uri| uri.try_into().ok()));
     set(ETAG, answer.etag.and_then(|tag| tag.try_into().ok()));
     let max_age = answer.max_age.map(|age| format!("max-age={}", age.as_secs()));
     set(CACHE_CONTROL, max_age.and_then(|value| value.try_into().ok()));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use alto_messages::{
-    Capabilities, CostMap, Directory, MediaType, NameFault, PropertyName, Resource, ResourceId,
+    Capabilities, CostMap, Directory, MediaType, NameFault, PropertyName, RESPONSIBLE_DIRECTORY,
+    Resource, ResourceId,
 };
 
 use crate::answer::Target;
@@ -25,9 +26,14 @@ pub(crate) fn pid_property(maps: &Maps) -> Result<PropertyName, NameFault> {
     PropertyName::of_resource(&maps.vtag().resource_id, "pid")
 }
 
-/// The directory of all that is offered. Its URIs are relative to its own, so that they hold behind
+/// The property by which it is asked who is responsible.
+pub(crate) fn responsible_property() -> Result<PropertyName, NameFault> {
+    RESPONSIBLE_DIRECTORY.parse()
+}
+
+/// The directory of all that is offered; `responsible` says whether it is told who is. Its URIs are relative to its own, so that they hold behind
 /// a proxy, also below a path, and under each of the server's names.
-pub(crate) fn directory(maps: &Maps) -> Result<Directory, NameFault> {
+pub(crate) fn directory(maps: &Maps, responsible: bool) -> Result<Directory, NameFault> {
     let network = &maps.vtag().resource_id;
     let on_network = || vec![network.clone()];
     let mut resources = BTreeMap::new();
@@ -49,7 +55,10 @@ pub(crate) fn directory(maps: &Maps) -> Result<Directory, NameFault> {
             Target::FilteredCostMap => (of_costs(&names, true), on_network()),
             Target::EndpointCost => (of_costs(&names, true), Vec::new()),
             Target::EndpointProperty => {
-                let prop_types = vec![pid_property(maps)?];
+                let mut prop_types = vec![pid_property(maps)?];
+                if responsible {
+                    prop_types.push(responsible_property()?);
+                }
                 (Capabilities { prop_types, ..Capabilities::default() }, Vec::new())
             }
         };

@@ -1,36 +1,33 @@
-//! Answers to requests with a body: filtered maps, endpoint costs and endpoint properties (RFC
-//! 7285 §11.3 to §11.5).
+//! Answers to requests with a body: filtered maps and endpoint costs (RFC 7285 §11.3, §11.5).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use alto_messages::{
     AddressType, Constraint, CostMap, CostMapBuilder, CostMapFilter, CostType, EndpointCostRequest,
-    EndpointCosts, EndpointProperties, EndpointPropertyRequest, ErrorBody, ErrorCode, Fault,
-    Limits, NetworkMapBuilder, NetworkMapFilter, PidId, PidName, PidTable, PropertyName,
-    ReadOptions, TypedAddress,
+    EndpointCosts, EndpointId, ErrorBody, ErrorCode, Fault, Limits, NetworkMapBuilder,
+    NetworkMapFilter, PidId, PidName, PidTable, ReadOptions, TypedAddress,
 };
 use bytes::Bytes;
 use ipnet::IpNet;
 
-use crate::answer::{Answer, Target};
+use crate::answer::{Answer, Asker, Target};
 use crate::catalogue::Catalogue;
 use crate::maps::Maps;
-use crate::offer::{NETWORK_MAP, cost_map_path, pid_property};
+use crate::offer::{NETWORK_MAP, cost_map_path};
 
 /// The most pairs of endpoints in one request: the work is their product, the request only their
 /// sum (§15.5).
 pub(crate) const MOST_PAIRS: usize = 250_000;
 
 impl Catalogue {
-    /// The answer to a request for `target` with this body, from a client at this address.
-    pub fn answer(&self, target: Target, body: &[u8], client: IpAddr) -> Answer {
-        let maps = self.maps();
+    /// The answer to a request for `target` with this body.
+    pub fn answer(&self, target: Target, body: &[u8], asker: Asker) -> Answer {
         let made = match target {
             Target::FilteredNetworkMap => self.filtered_network_map(body),
             Target::FilteredCostMap => self.filtered_cost_map(body),
-            Target::EndpointCost => endpoint_costs(maps, body, TypedAddress(client.to_canonical())),
-            Target::EndpointProperty => endpoint_properties(maps, body),
+            Target::EndpointCost => self.endpoint_costs(body, asker),
+            Target::EndpointProperty => self.endpoint_properties(body, asker),
         };
         made.map_or_else(Refusal::answer, |body| {
             Answer::found(target.media_type(), body, self.max_age())
@@ -60,27 +57,64 @@ impl Catalogue {
             None => part_of_cost_map(map, &filter),
         }
     }
+
+    /// RFC 7285 §11.5; an empty list means the client (§11.5.1.3).
+    fn endpoint_costs(&self, body: &[u8], asker: Asker) -> Made {
+        let request = EndpointCostRequest::parse(body, &read_options());
+        let mut request = request.map_err(|fault| Refusal::request(&fault))?.message;
+        let map = offered(self.maps(), &request.cost_type)?;
+        for list in [&mut request.sources, &mut request.destinations] {
+            if list.is_empty() {
+                list.push(TypedAddress(asker.address.to_canonical()));
+            }
+        }
+        let pairs = request.sources.len().saturating_mul(request.destinations.len());
+        if pairs > MOST_PAIRS {
+            let sentence = format!("{pairs} pairs; at most {MOST_PAIRS}");
+            return Err(Refusal::value("endpoints", &sentence));
+        }
+        let consumers = consumers(&request.sources, &request.destinations);
+        let consumers = consumers.map(|endpoint| (endpoint.0, None));
+        self.check_here(Target::EndpointCost, consumers, asker)?;
+        Ok(costs_between(self.maps(), map, &request))
+    }
+
+    /// Refuses to answer here what a neighbour is to be asked.
+    pub(crate) fn check_here<'i>(
+        &self,
+        target: Target,
+        endpoints: impl Iterator<Item = (IpAddr, Option<&'i EndpointId>)>,
+        asker: Asker,
+    ) -> Result<(), Refusal> {
+        let Some(neighbours) = self.neighbours() else { return Ok(()) };
+        match neighbours.elsewhere(target, endpoints, asker, self.max_age()) {
+            Some(answer) => Err(Refusal::Elsewhere(Box::new(answer))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A body, or why there is none.
-type Made = Result<Bytes, Refusal>;
+pub(crate) type Made = Result<Bytes, Refusal>;
 
-/// Why a request has no answer.
-enum Refusal {
+/// Why a request has no answer here.
+pub(crate) enum Refusal {
     /// It is at fault, and this says how.
     Theirs(ErrorBody),
     /// We are. A part of a map is a map, so putting it together does not fail.
     Ours,
+    /// Another server is to be asked, and this says which.
+    Elsewhere(Box<Answer>),
 }
 
 impl Refusal {
-    fn value(field: &str, value: &str) -> Self {
+    pub(crate) fn value(field: &str, value: &str) -> Self {
         let (field, value) = (Some(field.into()), Some(value.into()));
         let code = ErrorCode::InvalidFieldValue;
         Self::Theirs(ErrorBody { code, syntax_error: None, field, value })
     }
 
-    fn request(fault: &Fault) -> Self {
+    pub(crate) fn request(fault: &Fault) -> Self {
         Self::Theirs(ErrorBody::from(fault))
     }
 
@@ -92,6 +126,7 @@ impl Refusal {
         match self {
             Self::Theirs(error) => Answer::refusal(400, &error),
             Self::Ours => Answer::bare(500),
+            Self::Elsewhere(answer) => *answer,
         }
     }
 }
@@ -165,22 +200,25 @@ fn offered<'m>(maps: &'m Maps, cost_type: &CostType) -> Result<&'m CostMap, Refu
     })
 }
 
-/// Costs between the endpoints' PIDs; an empty list means the client (§11.5.1.3).
-fn endpoint_costs(maps: &Maps, body: &[u8], client: TypedAddress) -> Made {
-    let request = EndpointCostRequest::parse(body, &read_options())
-        .map_err(|f| Refusal::request(&f))?
-        .message;
-    let map = offered(maps, &request.cost_type)?;
-    let or_client = |list: Vec<TypedAddress>| if list.is_empty() { vec![client] } else { list };
-    let sources = or_client(request.sources);
-    let destinations = or_client(request.destinations);
-    let pairs = sources.len().saturating_mul(destinations.len());
-    if pairs > MOST_PAIRS {
-        return Err(Refusal::value("endpoints", &format!("{pairs} pairs; at most {MOST_PAIRS}")));
-    }
-    let destinations = located(maps, &destinations);
+/// On whose behalf costs are asked for (RFC 8686 §4.4): of one source and many destinations the
+/// source, of many sources and one destination the destination, of many of both all of them.
+fn consumers<'e>(
+    sources: &'e [TypedAddress],
+    destinations: &'e [TypedAddress],
+) -> impl Iterator<Item = &'e TypedAddress> {
+    let (sources, destinations) = match (sources.len(), destinations.len()) {
+        (1, _) => (sources, &[][..]),
+        (_, 1) => (&[][..], destinations),
+        _ => (sources, destinations),
+    };
+    sources.iter().chain(destinations)
+}
+
+/// Costs between the endpoints' PIDs.
+fn costs_between(maps: &Maps, map: &CostMap, request: &EndpointCostRequest) -> Bytes {
+    let destinations = located(maps, &request.destinations);
     let mut costs = BTreeMap::new();
-    for (source, from) in located(maps, &sources) {
+    for (source, from) in located(maps, &request.sources) {
         let cost = |(to, pid): &(TypedAddress, PidId)| Some((*to, map.get(from, *pid)?));
         let row = destinations.iter().filter_map(cost);
         let row: BTreeMap<_, _> =
@@ -189,7 +227,7 @@ fn endpoint_costs(maps: &Maps, body: &[u8], client: TypedAddress) -> Made {
             costs.insert(source, row);
         }
     }
-    Ok(EndpointCosts { cost_type: map.cost_type.clone(), costs }.to_json().into())
+    EndpointCosts { cost_type: map.cost_type.clone(), costs }.to_json().into()
 }
 
 /// The endpoints that have a PID, with it.
@@ -197,27 +235,6 @@ fn located(maps: &Maps, endpoints: &[TypedAddress]) -> Vec<(TypedAddress, PidId)
     endpoints.iter().filter_map(|endpoint| Some((*endpoint, maps.pid(endpoint.0)?))).collect()
 }
 
-/// The PIDs of endpoints; one without a PID has no such property (§11.4.1.6).
-fn endpoint_properties(maps: &Maps, body: &[u8]) -> Made {
-    let request = EndpointPropertyRequest::parse(body, &read_options())
-        .map_err(|f| Refusal::request(&f))?
-        .message;
-    let pid = pid_property(maps).map_err(|_| Refusal::Ours)?;
-    if let Some(unknown) = request.properties.iter().find(|property| **property != pid) {
-        return Err(Refusal::value("properties", unknown.as_str()));
-    }
-    if request.properties.is_empty() {
-        return Err(Refusal::value("properties", "[]"));
-    }
-    let properties = |endpoint: TypedAddress| -> BTreeMap<PropertyName, String> {
-        let found = maps.pid(endpoint.0).map(|found| maps.network().pids().name(found));
-        found.map(|name| (pid.clone(), name.as_str().to_owned())).into_iter().collect()
-    };
-    let endpoints = request.endpoints.iter().map(|endpoint| (*endpoint, properties(*endpoint)));
-    let dependent_vtags = vec![maps.vtag().clone()];
-    Ok(EndpointProperties { dependent_vtags, endpoints: endpoints.collect() }.to_json().into())
-}
-
-fn read_options() -> ReadOptions {
+pub(crate) fn read_options() -> ReadOptions {
     ReadOptions::default()
 }

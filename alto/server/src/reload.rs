@@ -9,8 +9,12 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::catalogue::Catalogue;
 use crate::csv::LoadFault;
+use crate::maps::Maps;
+use crate::neighbours::Neighbours;
+use crate::neighbours::file::NeighbourFile;
+use crate::neighbours::learn::NeighbourSource;
 use crate::server::{Notice, ServerConfig};
-use crate::source::{Stamps, stamps};
+use crate::source::{File, Stamps, stamps};
 use crate::tls::acceptor;
 
 /// How often files are looked at.
@@ -22,11 +26,21 @@ pub(crate) struct State {
     pub(crate) tls: Option<TlsAcceptor>,
 }
 
+impl State {
+    /// What was learnt before is still known.
+    fn take_over(&self, before: &Self) {
+        let both = (self.catalogue.neighbours(), before.catalogue.neighbours());
+        if let (Some(neighbours), Some(before)) = both {
+            neighbours.take_over(before);
+        }
+    }
+}
+
 /// The state that the files give, and their stamps from before they were read: what changes while
 /// they are read is seen the next time.
 pub(crate) async fn load(config: &Arc<ServerConfig>) -> (Stamps, Result<State, LoadFault>) {
     let config = Arc::clone(config);
-    let work = move || (stamps(&config.source, &config.transport), build(&config));
+    let work = move || (stamps(&config), build(&config));
     let stopped = |_| (Stamps::new(), Err(LoadFault::of_file("maps", &"reading was stopped")));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(stopped)
 }
@@ -36,9 +50,17 @@ fn build(config: &ServerConfig) -> Result<State, LoadFault> {
     for sentence in maps.shortcomings() {
         (config.notice)(Notice::Shortcoming(sentence));
     }
-    let catalogue = Catalogue::new(maps, config.max_age)
+    let neighbours = config.neighbours.as_ref().map(|source| neighbours(source, &maps));
+    let neighbours = neighbours.transpose()?;
+    let catalogue = Catalogue::with_neighbours(maps, neighbours, config.max_age)
         .map_err(|fault| LoadFault::of_file("directory", &fault))?;
     Ok(State { catalogue: Arc::new(catalogue), tls: acceptor(&config.transport)? })
+}
+
+fn neighbours(source: &NeighbourSource, maps: &Maps) -> Result<Arc<Neighbours>, LoadFault> {
+    let File { name, content } = File::read(&source.path)?;
+    let file = NeighbourFile::parse(&name, &content, source.policy)?;
+    Neighbours::new(file, maps).map(Arc::new)
 }
 
 /// Looks at the files again and again, and reads them once they have changed and then stayed the
@@ -65,6 +87,7 @@ pub(crate) async fn follow(
         seen = stamps;
         match loaded {
             Ok(new) => {
+                new.take_over(&state.borrow());
                 state.send_replace(Arc::new(new));
                 (config.notice)(Notice::Reloaded);
             }
@@ -75,6 +98,6 @@ pub(crate) async fn follow(
 
 async fn look(config: &Arc<ServerConfig>) -> Stamps {
     let config = Arc::clone(config);
-    let look = move || stamps(&config.source, &config.transport);
+    let look = move || stamps(&config);
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }

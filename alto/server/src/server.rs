@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use alto_fetch::{FetchConfig, Fetcher};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::csv::LoadFault;
 use crate::exchange::respond;
+use crate::neighbours::learn::{Learner, NeighbourSource, keep_up};
 use crate::offer::DIRECTORY;
 use crate::reload::{State, follow, load};
 use crate::source::{Source, Transport};
@@ -50,6 +52,8 @@ pub struct ServerConfig {
     pub source: Source,
     /// With or without TLS.
     pub transport: Transport,
+    /// The servers that speak for others; none by default.
+    pub neighbours: Option<NeighbourSource>,
     /// How long clients may keep answers without asking again; 300 s by default.
     pub max_age: Duration,
     /// Who is told of what happens; nobody by default.
@@ -65,6 +69,31 @@ pub enum Notice {
     Kept(LoadFault),
     /// The maps lack what RFC 7285 wants.
     Shortcoming(String),
+    /// A neighbour has said something new of itself.
+    Learnt {
+        /// The neighbour's directory.
+        uri: String,
+        /// How many prefixes are its own.
+        prefixes: usize,
+        /// How many of its own do not count, since they reach beyond where its map is believed.
+        beyond: usize,
+        /// The PIDs that its map does not have.
+        absent: Vec<String>,
+    },
+    /// A neighbour could not be asked.
+    Unlearnt {
+        /// The neighbour's directory.
+        uri: String,
+        /// Why.
+        sentence: String,
+        /// How long what it said before still counts; `None` if there is nothing that does.
+        left: Option<Duration>,
+    },
+    /// What a neighbour said before no longer counts: it could not be asked for too long.
+    Forgotten {
+        /// The neighbour's directory.
+        uri: String,
+    },
 }
 
 /// Why a server could not start.
@@ -90,7 +119,7 @@ impl ServerConfig {
     /// The defaults around what must be said.
     pub fn new(listen: SocketAddr, source: Source, transport: Transport) -> Self {
         let (max_age, notice) = (Duration::from_secs(300), Arc::new(|_| {}));
-        Self { listen, source, transport, max_age, notice }
+        Self { listen, source, transport, neighbours: None, max_age, notice }
     }
 }
 
@@ -101,6 +130,7 @@ impl Server {
     /// If a file is missing or broken, or the address cannot be listened at.
     pub async fn bind(config: ServerConfig) -> Result<Self, BindFault> {
         let config = Arc::new(config);
+        let learner = learner(&config)?;
         let (stamps, loaded) = load(&config).await;
         let (sender, state) = watch::channel(Arc::new(loaded.map_err(BindFault::Load)?));
         let refuse = |fault| BindFault::Listen(config.listen, fault);
@@ -110,12 +140,14 @@ impl Server {
         let (stop, stopped) = watch::channel(());
         let requests = Arc::new(AtomicU64::new(0));
         let desks = Arc::new(Semaphore::new(MOST_IN_THE_MAKING));
+        let learning = keep_up(learner, state.clone());
         let shared = Shared { state, requests: Arc::clone(&requests), desks, stopped };
         let reloading = follow(Arc::clone(&config), stamps, sender);
         let task = tokio::spawn(async move {
             tokio::select! {
                 () = accept_all(listener, shared) => {}
                 () = reloading => {}
+                () = learning => {}
             }
         });
         Ok(Self { address, scheme, requests, stop, task })
@@ -142,6 +174,16 @@ impl Server {
         // It fails only if a test's runtime has gone already.
         let _ = self.task.await;
     }
+}
+
+/// What asks neighbours, if there may be any.
+fn learner(config: &ServerConfig) -> Result<Option<Learner>, BindFault> {
+    let Some(source) = &config.neighbours else { return Ok(None) };
+    let fetch = FetchConfig { ca_file: source.ca_file.clone(), ..FetchConfig::default() };
+    let fetcher = Fetcher::new(&fetch, source.policy).map_err(|fault| {
+        BindFault::Load(LoadFault::of_file(&source.path.display().to_string(), &fault))
+    })?;
+    Ok(Some(Learner { fetcher, pace: source.pace, notice: Arc::clone(&config.notice) }))
 }
 
 /// What each connection needs.
@@ -231,6 +273,23 @@ impl fmt::Display for Notice {
             Self::Reloaded => f.write_str("files have changed; what they hold now is served"),
             Self::Kept(fault) => write!(f, "{fault}; what was served before still is"),
             Self::Shortcoming(sentence) => f.write_str(sentence),
+            Self::Learnt { uri, prefixes, beyond, absent } => {
+                write!(f, "neighbour {uri}: {prefixes} prefixes are its own")?;
+                if *beyond > 0 {
+                    write!(f, "; {beyond} reach beyond `within` and do not count")?;
+                }
+                absent.iter().try_for_each(|pid| write!(f, "; its map has no PID {pid}"))
+            }
+            Self::Unlearnt { uri, sentence, left: None } => {
+                write!(f, "neighbour {uri}: {sentence}; what its map would say is not known")
+            }
+            Self::Unlearnt { uri, sentence, left: Some(left) } => {
+                let left = left.as_secs();
+                write!(f, "neighbour {uri}: {sentence}; what it said counts for another {left} s")
+            }
+            Self::Forgotten { uri } => {
+                write!(f, "neighbour {uri}: not heard of for too long; its map no longer counts")
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use alto_messages::CostMetric;
 
 use crate::csv::{LoadFault, Text};
 use crate::maps::Maps;
+use crate::server::ServerConfig;
 
 /// Where the maps come from.
 #[derive(Clone, Debug)]
@@ -95,12 +96,14 @@ impl Source {
 pub(crate) type Stamps = Vec<Option<(SystemTime, u64)>>;
 
 /// The stamps of all files that are read anew when they change.
-pub(crate) fn stamps(source: &Source, transport: &Transport) -> Stamps {
+pub(crate) fn stamps(config: &ServerConfig) -> Stamps {
+    let ServerConfig { source, transport, neighbours, .. } = config;
     let keys = match transport {
         Transport::Files { certificates, key } => vec![&**certificates, &**key],
         Transport::Http | Transport::Pem { .. } => Vec::new(),
     };
-    source.files().chain(keys).map(stamp).collect()
+    let neighbours = neighbours.as_ref().map(|neighbours| &*neighbours.path);
+    source.files().chain(keys).chain(neighbours).map(stamp).collect()
 }
 
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
@@ -109,13 +112,13 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 /// A file's content under its name.
-struct File {
-    name: String,
-    content: String,
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) content: String,
 }
 
 impl File {
-    fn read(path: &Path) -> Result<Self, LoadFault> {
+    pub(crate) fn read(path: &Path) -> Result<Self, LoadFault> {
         let name = path.display().to_string();
         let octets = std::fs::read(path).map_err(|fault| LoadFault::of_file(&name, &fault))?;
         match String::from_utf8(octets) {

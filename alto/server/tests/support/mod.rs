@@ -1,8 +1,10 @@
 //! The maps that tests serve, and the schemas that answers are judged by.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
 #[path = "../../../messages/tests/schemas/mod.rs"]
 mod schemas;
+
+pub(crate) mod network;
 
 use std::sync::Arc;
 use std::time::Duration;
