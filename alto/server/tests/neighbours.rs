@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use alto_discovery_core::Policy;
 use alto_messages::{MediaType, RESPONSIBLE_DIRECTORY as PROPERTY};
-use alto_server::{Answer, Asker, Catalogue, Head, NeighbourFile, Neighbours, Plan, Target};
+use alto_server::{
+    Answer, Asker, Catalogue, Head, Maps, NeighbourFile, Neighbours, Plan, Target, Text,
+};
 use serde_json::{Value, json};
 use support::{NETWORK, maps, valid};
 
@@ -231,7 +233,8 @@ fn the_page_says_what_is_so() {
     let page = include_str!("../../../docs/approaches.md");
     let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let file = NeighbourFile::parse("page", file, Policy::default()).unwrap();
-    let maps = maps(&NETWORK.replace("PID3", "near"));
+    let network = Text { name: "net.csv", csv: "prefix,pid\n0.0.0.0/0,far\n203.0.113.0/24,near\n" };
+    let maps = Arc::new(Maps::parse(network, &[]).unwrap());
     let neighbours = Arc::new(Neighbours::new(file, &maps).unwrap());
     let catalogue = Catalogue::with_neighbours(maps, Some(neighbours), Duration::ZERO).unwrap();
     let question = page.split("-d '").nth(1).unwrap().split('\'').next().unwrap();
