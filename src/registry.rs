@@ -15,6 +15,7 @@ sections! {
     "guidance" => guidance: alto_guidance::GuidanceConfig, "What is asked of the servers found.";
     "guidance" => fetch: alto_guidance::FetchConfig, "How HTTP resources are fetched.";
     "guidance" => select: crate::SelectConfig, "How peers are chosen.";
+    "guidance" => opentracker: crate::OpentrackerConfig, "What the object for opentracker does beside.";
 }
 
 /// Something with settings that is no backend.
