@@ -2,13 +2,14 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi header install install-command deb deb-test
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi opentracker header install install-command deb deb-test
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
 PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns
 PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
 PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal strace
+PACKAGES += opentracker libowfat-dev
 
 check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"
@@ -65,6 +66,10 @@ demo:
 # For C: target/release/libalto_discovery.so and .a; their header is include/alto_discovery.h.
 ffi:
 	cargo build --release --locked -p alto-discovery-ffi
+
+# For Debian's opentracker: target/release/libalto_opentracker.so, for LD_PRELOAD (docs/opentracker.md).
+opentracker: ffi
+	integrations/opentracker/build target/release target/release
 
 # Writes include/alto_discovery.h anew, from ffi/src.
 header:

@@ -342,6 +342,14 @@ int alto_config_new(uint32_t header_version,
 // known one. The configuration is then as before.
 int alto_config_set(struct alto_config *config, const char *key, const char *value);
 
+// Tells the value of a key as alto_config_set() reads it, in one spelling: the largest unit that is
+// exact ("2m", not "120s").
+//
+// Writes at most len octets to buf, cut if need be and always ended by NUL. Returns the octets
+// needed, NUL included, whatever buf and len are; ALTO_E_CONFIG for an unknown key. buf may be NULL
+// if len is 0.
+long alto_config_get(const struct alto_config *config, const char *key, char *buf, size_t len);
+
 // Sets what a TOML file says, the same file that the command alto reads.
 //
 // ALTO_E_CONFIG if it is missing, broken, or says something unknown; what it said before that counts.

@@ -6,6 +6,8 @@
 mod advisor;
 mod config;
 mod discovery;
+#[cfg(feature = "guidance")]
+mod opentracker;
 mod registry;
 
 #[cfg(feature = "guidance")]
@@ -28,6 +30,9 @@ pub use config::Config;
 pub use discovery::Discovery;
 /// A prefix: what a [`Peer`] or a [`Scope`] is about.
 pub use ipnet::IpNet;
+#[cfg(feature = "guidance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
+pub use opentracker::OpentrackerConfig;
 pub use registry::{Backends, Sections};
 /// A moment, as [`Discovery::known`] wants it.
 pub use tokio::time::Instant;

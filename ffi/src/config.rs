@@ -1,11 +1,11 @@
 //! The configuration, by keys and text.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_long};
 
 use facade::Config;
 
-use crate::boundary::{guard, text};
-use crate::status::{ALTO_OK, Failure};
+use crate::boundary::{borrow, guard, text, whole_number};
+use crate::status::{ALTO_E_CONFIG, ALTO_OK, Failure};
 use crate::version::ALTO_VERSION_NUMBER;
 
 /// A configuration that is being made. Owned by whoever called alto_config_new().
@@ -59,6 +59,44 @@ pub unsafe extern "C" fn alto_config_set(
         let (key, value) = unsafe { (text(key, "key is NULL")?, text(value, "value is NULL")?) };
         config.set(key, value)?;
         Ok(ALTO_OK)
+    })
+}
+
+/// Tells the value of a key as alto_config_set() reads it, in one spelling: the largest unit that is
+/// exact ("2m", not "120s").
+///
+/// Writes at most len octets to buf, cut if need be and always ended by NUL. Returns the octets
+/// needed, NUL included, whatever buf and len are; ALTO_E_CONFIG for an unknown key. buf may be NULL
+/// if len is 0.
+///
+/// # Safety
+/// As [`alto_config_set`]; `buf` points to `len` writable octets, or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn alto_config_get(
+    config: *const alto_config,
+    key: *const c_char,
+    buf: *mut c_char,
+    len: usize,
+) -> c_long {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let config = unsafe { borrow(config, "config is NULL")? };
+        // SAFETY: the caller's promise.
+        let key = unsafe { text(key, "key is NULL")? };
+        if buf.is_null() && len > 0 {
+            return Err(Failure::invalid("buf is NULL"));
+        }
+        let unknown = || Failure::new(ALTO_E_CONFIG, format!("{key}: no such key"));
+        let value = config.config.get(key).ok_or_else(unknown)?;
+        if len > 0 {
+            let cut = value.len().min(len - 1);
+            // SAFETY: `cut < len`, and the caller promises `len` writable octets at `buf`.
+            unsafe {
+                buf.copy_from_nonoverlapping(value.as_ptr().cast(), cut);
+                buf.add(cut).write(0);
+            }
+        }
+        Ok(whole_number(value.len() + 1))
     })
 }
 

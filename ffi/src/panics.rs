@@ -38,14 +38,15 @@ fn each_export_stops_panics() {
     assert_eq!(ints, [ALTO_E_PANIC; 17]);
     let (none, opts) = (ptr::null(), ptr::null());
     // SAFETY: as above.
-    let longs: [c_long; 3] = unsafe {
+    let longs: [c_long; 4] = unsafe {
         [
             alto_select(handle, none, ptr::null(), 1, 6, 6, ptr::null_mut(), 1, opts),
             alto_swarm_select(handle, ptr::null(), none, ptr::null_mut(), 6, 1, opts, 1),
             alto_swarm_expire(handle, 1, 1, 1),
+            alto_config_get(config, c"dns.timeout".as_ptr(), ptr::null_mut(), 0),
         ]
     };
-    assert_eq!(longs, [c_long::from(ALTO_E_PANIC); 3]);
+    assert_eq!(longs, [c_long::from(ALTO_E_PANIC); 4]);
     // SAFETY: as above.
     unsafe {
         alto_config_free(config);

@@ -26,6 +26,16 @@ static void configuration(void) {
     IS(alto_config_set(config, NULL, "1"), ALTO_E_INVALID);
     IS(alto_config_set(config, "dns.timeout", NULL), ALTO_E_INVALID);
     IS(alto_config_set(NULL, "dns.timeout", "2s"), ALTO_E_INVALID);
+    char value[8] = "";
+    IS(alto_config_set(config, "dns.timeout", "2s"), ALTO_OK);
+    CHECK(alto_config_get(config, "dns.timeout", value, sizeof value) == 3 && !strcmp(value, "2s"));
+    CHECK(alto_config_get(config, "dns.timeout", value, 2) == 3 && !strcmp(value, "2"));
+    CHECK(alto_config_get(config, "dns.timeout", NULL, 0) == 3);
+    IS(alto_config_get(config, "dns.timeout", NULL, 1), ALTO_E_INVALID);
+    IS(alto_config_get(config, "dns.timeuot", value, sizeof value), ALTO_E_CONFIG);
+    CHECK(strstr(last(), "dns.timeuot") && !strcmp(value, "2"));
+    IS(alto_config_get(config, NULL, value, sizeof value), ALTO_E_INVALID);
+    IS(alto_config_get(NULL, "dns.timeout", value, sizeof value), ALTO_E_INVALID);
     IS(alto_config_load(config, "/nonexistent/alto.toml"), ALTO_E_CONFIG);
     CHECK(strstr(last(), "/nonexistent/alto.toml"));
     IS(alto_config_load(config, NULL), ALTO_E_INVALID);

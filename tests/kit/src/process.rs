@@ -133,7 +133,7 @@ pub fn workspace_program(package: &str, program: &str) -> PathBuf {
     let file = folder.join(program);
     let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if !built.contains(&file) {
-        build(package, program, &folder);
+        build(package, &["--bin", program], &folder);
         built.push(file.clone());
     }
     file
@@ -148,20 +148,30 @@ fn profile_folder() -> PathBuf {
     profile.expect("the test lies in the target folder").into()
 }
 
-fn build(package: &str, program: &str, profile_folder: &Path) {
+/// The path of one of the workspace's own libraries for C, built (once) the way the test was built.
+pub fn workspace_library(package: &str, file: &str) -> PathBuf {
+    static BUILT: Mutex<()> = Mutex::new(());
+    let folder = profile_folder();
+    let _one_at_a_time = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    build(package, &["--lib"], &folder);
+    folder.join(file)
+}
+
+fn build(package: &str, what: &[&str], profile_folder: &Path) {
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let target = profile_folder.parent().expect("the target folder");
     let status = cargo()
-        .args(["build", "--quiet", "--package", package, "--bin", program, "--profile", profile])
+        .args(["build", "--quiet", "--package", package, "--profile", profile])
+        .args(what)
         .arg("--target-dir")
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "cargo could not build `{program}` of {package}");
+    assert!(status.success(), "cargo could not build {what:?} of {package}");
 }
 
 /// The cargo that runs the test, to build something as if there were no test around it: build scripts

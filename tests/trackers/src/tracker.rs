@@ -1,0 +1,133 @@
+//! Debian's opentracker as a process of the test.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use alto_testkit::ports;
+use alto_testkit::process::{Process, installed, wait_until};
+use tempfile::TempDir;
+
+use crate::announce::INFOHASH;
+
+/// How it is run.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// What is loaded before it.
+    pub preload: Option<PathBuf>,
+    /// What `ALTO_CONFIG` names: the text of a file, or else a path that is not there.
+    pub config: Option<String>,
+    /// Threads for UDP; 0 for the main loop.
+    pub workers: u32,
+    /// Another program than opentracker, which takes a port as its only argument.
+    pub program: Option<PathBuf>,
+}
+
+/// A tracker that serves one torrent. It ends when this is dropped.
+pub struct Tracker {
+    process: Process,
+    /// Where it listens, UDP and TCP.
+    pub address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Tracker {
+    /// Starts it; it answers when this returns. As root it gives up its rights and lives in an empty
+    /// folder (chroot) afterwards, elsewhere it stays who it is.
+    pub fn start(setup: &Setup) -> Self {
+        // The port may be taken between being free and being used.
+        (0..3).find_map(|_| Self::try_start(setup)).expect("the tracker does not answer")
+    }
+
+    fn try_start(setup: &Setup) -> Option<Self> {
+        let folder = TempDir::new().expect("a folder");
+        let address = ports::free();
+        let command = command(setup, folder.path(), address);
+        let env = installed("env", "coreutils");
+        let process = Process::start(&env, &command, &folder.path().join("log"));
+        let is_up = wait_until(Duration::from_secs(20), || !process.running() || answers(address));
+        if is_up && process.running() {
+            return Some(Self { process, address, _folder: folder });
+        }
+        eprintln!("not up on {address}; it says:\n{}", process.log());
+        None
+    }
+
+    /// What it has said.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&self) -> bool {
+        self.process.running()
+    }
+
+    /// Seconds of processor time it has used so far, in user and in system mode.
+    pub fn cpu(&self) -> f64 {
+        let stat =
+            fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("it runs");
+        let fields = stat.rsplit(')').next().expect("fields");
+        let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>());
+        ticks.map(|ticks| ticks.expect("a number")).sum::<f64>() / 100.0
+    }
+
+    /// Ends it as its unit does, by SIGINT; whether it left within seconds.
+    pub fn interrupt(&self) -> bool {
+        let kill = ["-c", "kill -INT $0", &self.process.id().to_string()];
+        let sent = Command::new("/bin/sh").args(kill).status().expect("a shell");
+        sent.success() && wait_until(Duration::from_secs(10), || !self.process.running())
+    }
+}
+
+/// `env VARIABLE=... PROGRAM ...`: what is loaded must not be loaded into anything else.
+fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
+    let root = folder.join("root");
+    fs::create_dir(&root).expect("a folder");
+    for folder in [folder, &root] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a folder of ours");
+    }
+    let hash: String = INFOHASH.iter().map(|octet| format!("{octet:02x}")).collect();
+    fs::write(root.join("whitelist"), hash + "\n").expect("a file");
+    let workers = setup.workers;
+    let text = format!(
+        "listen.udp.workers {workers}\nlisten.tcp_udp {address}\naccess.whitelist whitelist\n\
+         tracker.rootdir {}\n",
+        root.display()
+    );
+    let file = folder.join("opentracker.conf");
+    fs::write(&file, text).expect("a file");
+    let mut command = Vec::new();
+    if let Some(preload) = &setup.preload {
+        command.push(format!("LD_PRELOAD={}", preload.display()));
+    }
+    if let Some(config) = &setup.config {
+        let path = folder.join("alto.toml");
+        if !config.is_empty() {
+            fs::write(&path, config).expect("a file");
+        }
+        command.push(format!("ALTO_CONFIG={}", path.display()));
+    }
+    if let Some(program) = &setup.program {
+        command.extend([program.display().to_string(), address.port().to_string()]);
+    } else {
+        let opentracker = installed("opentracker", "opentracker").display().to_string();
+        command.extend([opentracker, "-f".into(), file.display().to_string()]);
+    }
+    command
+}
+
+/// Whether it answers a connect request (BEP 15).
+fn answers(address: SocketAddr) -> bool {
+    let ask = || {
+        let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+        socket.connect(address)?;
+        socket.send(&crate::announce::connect_request())?;
+        socket.recv(&mut [0; 64])
+    };
+    ask().is_ok()
+}

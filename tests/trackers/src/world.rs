@@ -1,0 +1,141 @@
+//! Networks on loopback, each with an ALTO server of its own.
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use alto_messages::CostMetric;
+use alto_server::{Maps, Server, ServerConfig, Source, Text, Transport};
+use alto_testkit::tap::TapProxy;
+use alto_testkit::{Daemon, NameServer as _, ZoneFile, nsd};
+use tokio::runtime::Runtime;
+
+use crate::announce::Record;
+
+/// A /24 below 127.0.0.0/8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// Which one: 0, 1, ...
+    pub number: u8,
+}
+
+impl Network {
+    /// A peer in it, from 1.
+    pub fn host(self, number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(127, 1 + self.number / 4, self.number, number)
+    }
+
+    /// How far a peer is: 0 in the network itself, 1 in its region of four, 2 elsewhere.
+    pub fn class_of(self, record: &Record) -> usize {
+        let own = self.host(0).octets();
+        if record[..3] == own[..3] { 0 } else { usize::from(record[..2] != own[..2]) + 1 }
+    }
+}
+
+/// Networks, their servers, and the name server by which these are found.
+pub struct World {
+    /// All networks.
+    pub networks: Vec<Network>,
+    /// For what is asynchronous.
+    pub runtime: Runtime,
+    names: Daemon,
+    asked: TapProxy,
+    servers: Vec<Option<Server>>,
+}
+
+impl World {
+    /// So many networks. A server's costs are 1 in the network itself, 5 in its region, 20 elsewhere.
+    pub fn new(count: u8) -> Self {
+        let runtime = Runtime::new().expect("threads");
+        let networks: Vec<Network> = (0..count).map(|number| Network { number }).collect();
+        let start = |network: &Network| Some(runtime.block_on(serve(*network, 0)));
+        let servers: Vec<_> = networks.iter().map(start).collect();
+        let names = nsd::launch(&[zone(&networks, &servers)]);
+        let asked = TapProxy::before(names.address());
+        Self { networks, runtime, names, asked, servers }
+    }
+
+    /// The settings by which a tracker finds its servers.
+    pub fn config(&self) -> String {
+        let resolver = self.asked.address();
+        format!(
+            "backends = [\"dns\"]\ndns.resolver = \"{resolver}\"\ndns.granularity = \"prefix\"\n\
+             dns.service = \"ALTO:http\"\npolicy.allow_private = true\npolicy.allow_http = true\n"
+        )
+    }
+
+    /// Where the name server is asked.
+    pub fn resolver(&self) -> std::net::SocketAddr {
+        self.asked.address()
+    }
+
+    /// How often the name server was asked for this network.
+    pub fn questions(&self, network: Network) -> usize {
+        self.asked.log().count(&name(network))
+    }
+
+    /// How many questions the name server was asked in all.
+    pub fn all_questions(&self) -> usize {
+        self.asked.log().total()
+    }
+
+    /// How many requests the server of this network has answered since it was started last.
+    pub fn requests(&self, network: Network) -> u64 {
+        let server = self.servers[usize::from(network.number)].as_ref();
+        server.map_or(0, Server::requests)
+    }
+
+    /// Ends the name server and all ALTO servers; what `then` does happens without them. Starts them
+    /// again where they were.
+    pub fn without_servers(&mut self, then: impl FnOnce()) {
+        let ports: Vec<u16> =
+            self.servers.iter().flatten().map(|one| one.address().port()).collect();
+        self.names.stop();
+        for server in &mut self.servers {
+            self.runtime.block_on(server.take().expect("it runs").stop());
+        }
+        then();
+        self.names.restart();
+        for (network, port) in self.networks.clone().into_iter().zip(ports) {
+            let server = self.runtime.block_on(serve(network, port));
+            self.servers[usize::from(network.number)] = Some(server);
+        }
+    }
+}
+
+async fn serve(network: Network, port: u16) -> Server {
+    let own = network.host(0);
+    let around = Ipv4Addr::new(127, own.octets()[1], 0, 0);
+    let map = format!("prefix,pid\n0.0.0.0/0,far\n::/0,far\n{around}/16,near\n{own}/24,own\n");
+    let costs = "src,dst,cost\nown,own,1\nown,near,5\nown,far,20\n";
+    let map = Text { name: "network", csv: &map };
+    let costs = (CostMetric::routingcost(), Text { name: "costs", csv: costs });
+    let maps = Maps::parse(map, &[costs]).expect("sound maps");
+    let listen = (Ipv4Addr::LOCALHOST, port).into();
+    for _ in 0..100 {
+        let source = Source::Maps(maps.clone().into());
+        match Server::bind(ServerConfig::new(listen, source, Transport::Http)).await {
+            Ok(server) => return server,
+            // Its port is still held by the one before.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+    panic!("no ALTO server on port {port}")
+}
+
+fn zone(networks: &[Network], servers: &[Option<Server>]) -> ZoneFile {
+    let mut text = "127.in-addr.arpa. 600 SOA ns.example. admin.example. 1 600 600 600 60\n\
+                    127.in-addr.arpa. 600 NS ns.example.\n"
+        .to_owned();
+    for (network, server) in networks.iter().zip(servers.iter().flatten()) {
+        let (name, uri) = (name(*network), server.uri());
+        writeln!(text, "{name} 600 NAPTR 100 10 \"u\" \"ALTO:http\" \"!.*!{uri}!\" .")
+            .expect("a string");
+    }
+    ZoneFile { apex: "127.in-addr.arpa.".into(), text }
+}
+
+fn name(network: Network) -> String {
+    let [a, b, c, _] = network.host(0).octets();
+    format!("{c}.{b}.{a}.in-addr.arpa.")
+}
