@@ -6,6 +6,7 @@ mod guide;
 mod learner;
 mod request;
 
+use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use alto_discovery_core::{
     self as core, Answer, Backend, Call, Cause, Error, Hints, Known, Peer, Validity, code,
 };
 use alto_guidance::{Exhausted, Guidance};
-use alto_selection::{Ask, Record, Swarm, choose_among, random_among};
+use alto_selection::{Ask, Basis, Record, Swarm, choose_among, random_among};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -69,7 +70,13 @@ pub struct Advisor {
     learner: Learner,
     config: SelectConfig,
     seed: u64,
+    /// Requests so far, where a configured seed makes their order count.
     requests: AtomicU64,
+}
+
+thread_local! {
+    /// A number for each request of this thread, from a random one on: threads share no counter.
+    static TURN: Cell<u64> = Cell::new(RandomState::new().hash_one(()));
 }
 
 /// Peers grouped by a choice that had to do with a sample, a few microseconds' worth: many requests
@@ -115,21 +122,20 @@ impl Advisor {
         swarm: &Swarm<R>,
         out: &mut Vec<R>,
     ) -> Choice {
-        out.clear();
         let ask = self.ask(request);
-        let guide = self.guide(request.requester.for_family(R::IS_V6), Instant::now());
-        let why = guide.map_or_else(Why::from, |guide| {
-            let guided = Ask { k: self.places(&guide, request), ..ask };
-            let basis = swarm.choose(&guide.table, guide.consumer, &guided, out);
-            let why = Why::from(basis);
-            if why == Why::Sample && guide.is_shared {
-                swarm.build(&guide.table, BUILD);
+        let guide = match self.guide(request.requester.for_family(R::IS_V6), Instant::now()) {
+            Ok(guide) => guide,
+            Err(why) => {
+                swarm.random(&Ask { seed: !ask.seed, ..ask }, out);
+                return Choice { guided: 0, why };
             }
-            why
-        });
-        let guided = out.len();
-        swarm.add_random(&drawn(ask, guided), out);
-        Choice { guided, why }
+        };
+        let places = self.places(&guide, request);
+        let (basis, guided) = swarm.reply(&guide.table, guide.consumer, places, &ask, out);
+        if basis == Basis::Sample && guide.is_shared {
+            swarm.build(&guide.table, BUILD);
+        }
+        Choice { guided, why: basis.into() }
     }
 
     /// The same for candidates that the caller lists, whose roles are its affair. Takes time in
@@ -258,7 +264,11 @@ impl Advisor {
     fn ask<R: Record>(&self, request: &Request<'_, R>) -> Ask<R> {
         let cap = request.pid_cap.unwrap_or(self.config.pid_cap);
         let seed = request.seed.unwrap_or_else(|| {
-            self.seed.wrapping_add(self.requests.fetch_add(1, Ordering::Relaxed))
+            let number = match self.config.seed {
+                Some(_) => self.requests.fetch_add(1, Ordering::Relaxed),
+                None => TURN.replace(TURN.get().wrapping_add(1)),
+            };
+            self.seed.wrapping_add(number)
         });
         Ask {
             requester: request.own,

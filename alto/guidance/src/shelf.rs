@@ -92,6 +92,9 @@ pub enum State {
     Failing,
 }
 
+/// How exactly the time of the last use is known.
+const NOTED: Duration = Duration::from_secs(1);
+
 impl Shelf {
     /// An empty one.
     pub(crate) fn new(most_octets: usize) -> Self {
@@ -145,6 +148,14 @@ impl Shelf {
         };
         entry.used = now;
         Glance { table: entry.best(now).cloned(), state: entry.state(now) }
+    }
+
+    /// The same without noting the use, if one was noted less than a second ago: for threads that
+    /// share the shelf.
+    pub(crate) fn peek(&self, server: &Url, now: Instant) -> Option<Glance> {
+        let entry = self.servers.get(server)?;
+        let is_noted = now.saturating_duration_since(entry.used) < NOTED;
+        is_noted.then(|| Glance { table: entry.best(now).cloned(), state: entry.state(now) })
     }
 
     /// Notes that a server's table is being fetched.

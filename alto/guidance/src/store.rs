@@ -1,7 +1,7 @@
 //! Server URI to table: each fetched once for all who ask, kept while it is fresh, replaced as a
 //! whole.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,13 +16,13 @@ use crate::shelf::{Glance, Landing, Look, Shelf};
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) loader: Loader,
-    shelf: Mutex<Shelf>,
+    shelf: RwLock<Shelf>,
 }
 
 impl Store {
     /// An empty store.
     pub(crate) fn new(loader: Loader) -> Self {
-        let shelf = Mutex::new(Shelf::new(loader.config.memory));
+        let shelf = RwLock::new(Shelf::new(loader.config.memory));
         Self { loader, shelf }
     }
 
@@ -38,7 +38,8 @@ impl Store {
 
     /// What is at hand of a server, and whether it is time to fetch.
     pub(crate) fn glance(&self, server: &Url, now: Instant) -> Glance {
-        self.shelf().glance(server, now)
+        let seen = self.shared().peek(server, now);
+        seen.unwrap_or_else(|| self.shelf().glance(server, now))
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.
@@ -99,7 +100,11 @@ impl Store {
         flight
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> RwLockReadGuard<'_, Shelf> {
+        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> RwLockWriteGuard<'_, Shelf> {
+        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

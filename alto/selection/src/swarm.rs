@@ -136,19 +136,29 @@ impl<R: Record> Swarm<R> {
         out: &mut Vec<R>,
     ) -> Basis {
         out.clear();
-        let inner = self.read();
-        if inner.peers.offered(ask.role) <= ask.k {
-            inner.peers.everyone(ask, out);
-            return Basis::Everyone;
-        }
-        match inner.views.get(&key(table)) {
-            Some(view) if view.ready(&inner.peers) => inner.choose_from(view, consumer, ask, out),
-            Some(_) => {
-                drop(inner);
-                self.catch_up_and_choose(table, consumer, ask, out)
-            }
-            None => inner.choose_from_sample(table, consumer, ask, out),
-        }
+        self.caught_up(table, ask, |inner| inner.choose(table, consumer, ask, out))
+    }
+
+    /// Replaces `out` by a whole reply to `ask`: the best for a consumer in at most `places` of it, as
+    /// [`choose`](Self::choose) has them, and peers drawn at random from the others in the rest. Gives
+    /// also how many were chosen. One lock is taken for both.
+    pub fn reply(
+        &self,
+        table: &Arc<Table>,
+        consumer: Pid,
+        places: usize,
+        ask: &Ask<R>,
+        out: &mut Vec<R>,
+    ) -> (Basis, usize) {
+        out.clear();
+        let best = Ask { k: places.min(ask.k), ..*ask };
+        self.caught_up(table, &best, |inner| {
+            let basis = inner.choose(table, consumer, &best, out);
+            let chosen = out.len();
+            let rest = Ask { k: ask.k - chosen, seed: !ask.seed, ..*ask };
+            inner.peers.add_random(&rest, out);
+            (basis, chosen)
+        })
     }
 
     /// Replaces `out` by peers drawn at random, as many as asked for, if there are so many.
@@ -197,21 +207,25 @@ impl<R: Record> Swarm<R> {
         self.read().views.values().map(View::bytes).sum()
     }
 
-    fn catch_up_and_choose(
+    /// What `then` makes of the swarm, the view for a table having caught up with a few changes.
+    fn caught_up<T>(
         &self,
         table: &Arc<Table>,
-        consumer: Pid,
         ask: &Ask<R>,
-        out: &mut Vec<R>,
-    ) -> Basis {
-        let inner = &mut *self.write();
-        let view = inner.views.get_mut(&key(table));
-        if view.is_some_and(|view| view.advance(&inner.peers, CATCH_UP))
-            && let Some(view) = inner.views.get(&key(table))
-        {
-            return inner.choose_from(view, consumer, ask, out);
+        then: impl FnOnce(&Inner<R>) -> T,
+    ) -> T {
+        let inner = self.read();
+        let lags = |view: &View<R>| !view.ready(&inner.peers);
+        let is_chosen_from = inner.peers.offered(ask.role) > ask.k;
+        if !is_chosen_from || !inner.views.get(&key(table)).is_some_and(lags) {
+            return then(&inner);
         }
-        inner.choose_from_sample(table, consumer, ask, out)
+        drop(inner);
+        let inner = &mut *self.write();
+        if let Some(view) = inner.views.get_mut(&key(table)) {
+            view.advance(&inner.peers, CATCH_UP);
+        }
+        then(inner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner<R>> {
@@ -224,6 +238,17 @@ impl<R: Record> Swarm<R> {
 }
 
 impl<R: Record> Inner<R> {
+    fn choose(&self, table: &Arc<Table>, consumer: Pid, ask: &Ask<R>, out: &mut Vec<R>) -> Basis {
+        if self.peers.offered(ask.role) <= ask.k {
+            self.peers.everyone(ask, out);
+            return Basis::Everyone;
+        }
+        match self.views.get(&key(table)).filter(|view| view.ready(&self.peers)) {
+            Some(view) => self.choose_from(view, consumer, ask, out),
+            None => self.choose_from_sample(table, consumer, ask, out),
+        }
+    }
+
     fn choose_from(&self, view: &View<R>, consumer: Pid, ask: &Ask<R>, out: &mut Vec<R>) -> Basis {
         view.touch(self.peers.minute());
         view.choose(consumer, ask, self.peers.minute(), out);

@@ -38,7 +38,8 @@ impl Hypergeometric {
     /// The chance of at most `k` good ones.
     pub(super) fn at_most(&self, k: usize) -> f64 {
         let numbers = (k + 1).saturating_sub(self.least).min(self.chances.len());
-        self.chances[..numbers].iter().sum()
+        // An empty sum would be -0, and one of all may be a little more than 1.
+        self.chances[..numbers].iter().fold(0.0, |sum, chance| sum + chance).min(1.0)
     }
 
     /// The mean number.
@@ -55,7 +56,10 @@ pub(super) fn interval(hits: usize, trials: usize) -> [f64; 2] {
     let centre = share + Z * Z / (2.0 * n);
     let reach = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    [((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)]
+    // At the ends the rounding would leave the true share out.
+    let low = if hits == 0 { 0.0 } else { ((centre - reach) / scale).max(0.0) };
+    let high = if hits == trials { 1.0 } else { ((centre + reach) / scale).min(1.0) };
+    [low, high]
 }
 
 /// A count as a number to compute with.
@@ -100,6 +104,18 @@ mod tests {
         }
         // Where the chance of none underflows the rest is right.
         assert!(is_near(Hypergeometric::new(100_000, 50_000, 50_000).mean(), 25_000.0, 1e-6));
+    }
+
+    /// What can't happen has the chance 0, not -0, and what must the chance 1, never more.
+    #[test]
+    fn certainties() {
+        let all_good = Hypergeometric::new(1, 1, 1);
+        assert_eq!(all_good.at_most(0).to_bits(), 0.0_f64.to_bits());
+        assert!((1..60).all(|n| Hypergeometric::new(60, n, 20).at_most(60) <= 1.0));
+        for trials in 1..200 {
+            assert_eq!(interval(0, trials)[0].to_bits(), 0.0_f64.to_bits(), "{trials}");
+            assert_eq!(interval(trials, trials)[1].to_bits(), 1.0_f64.to_bits(), "{trials}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::groups::{Group, Groups};
+use super::groups::{Group, Groups, Span};
 use crate::random::Random;
 use crate::record::Record;
 use crate::swarm::Ask;
@@ -28,6 +28,7 @@ pub(super) struct Choice<'a, R> {
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     code: usize,
+    span: Span,
     /// Its peers, the requester not counted, whatever the cap.
     size: usize,
     /// Whether the requester is among them. Looking for it in the few groups visited costs less
@@ -143,12 +144,13 @@ impl<'a, R: Record> Choice<'a, R> {
 
     fn hit(&self, code: usize, class: usize) -> Hit {
         let (mut size, mut has_requester) = (0, false);
-        for group in self.groups.of(code, self.ask.role) {
+        let span = self.groups.span(code, self.ask.role);
+        for group in self.groups.at(span) {
             let is_here = group.contains(&self.ask.requester);
             size += group.len() - usize::from(is_here);
             has_requester |= is_here;
         }
-        Hit { code, size, has_requester, class, cost: 0.0 }
+        Hit { code, span, size, has_requester, class, cost: 0.0 }
     }
 
     /// Takes all of a class of equal costs, or as many as are wanted from a random place on; those
@@ -207,7 +209,7 @@ impl<'a, R: Record> Choice<'a, R> {
                 skip -= hit.size;
                 continue;
             }
-            for group in self.groups.of(hit.code, self.ask.role) {
+            for group in self.groups.at(hit.span) {
                 match group {
                     // Most groups, and not worth the loops below.
                     Group::One(record) if skip == 0 && self.left > 0 => {

@@ -21,6 +21,13 @@ pub(super) struct Groups<R> {
     heap: usize,
 }
 
+/// The groups of a code by their places among all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    first: usize,
+    count: usize,
+}
+
 /// Records in ascending order. In real swarms most groups are tiny, and one may be the whole swarm.
 #[derive(Debug)]
 pub(super) enum Group<R> {
@@ -43,17 +50,21 @@ impl<R: Record> Groups<R> {
         }
     }
 
-    /// The groups of a code that may be offered to a peer of this role.
+    /// Where the groups of a code are that may be offered to a peer of this role.
     #[inline]
-    pub(super) fn of(&self, code: usize, to: Role) -> impl Iterator<Item = &Group<R>> {
+    pub(super) fn span(&self, code: usize, to: Role) -> Span {
         let (word, shift) = (code / 32, code % 32 * 2);
-        let slots = match self.words[word] >> shift & offered(to) {
-            0 => &[],
-            present => {
-                let first = self.rank(word, shift);
-                &self.slots[first..first + present.count_ones() as usize]
-            }
-        };
+        match self.words[word] >> shift & offered(to) {
+            0 => Span { first: 0, count: 0 },
+            // Two bits at most, so no count of bits, which processors of old have to compute.
+            present => Span { first: self.rank(word, shift), count: 1 + usize::from(present == 3) },
+        }
+    }
+
+    /// The groups there, as long as none comes or goes.
+    #[inline]
+    pub(super) fn at(&self, span: Span) -> impl Iterator<Item = &Group<R>> {
+        let slots = &self.slots[span.first..span.first + span.count];
         slots.iter().map(|slot| &self.store[*slot as usize])
     }
 
