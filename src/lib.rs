@@ -6,6 +6,7 @@
 mod advisor;
 mod config;
 mod discovery;
+mod log;
 mod registry;
 
 #[cfg(feature = "guidance")]
@@ -27,6 +28,7 @@ pub use config::Config;
 pub use discovery::Discovery;
 /// A prefix: what a [`Peer`] or a [`Scope`] is about.
 pub use ipnet::IpNet;
+pub use log::{Level, LogConfig, Target};
 pub use registry::{Backends, Sections};
 /// A moment, as [`Discovery::known`] wants it.
 pub use tokio::time::Instant;
