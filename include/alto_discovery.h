@@ -450,8 +450,8 @@ long alto_select(const struct alto_discovery *discovery,
                  const struct alto_select_opts *opts);
 
 // Tells what each record costs a peer, lower being better, into costs, an array of n that does not
-// overlap in; ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only: they are the
-// server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
+// overlap in; ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only:
+// they are the server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
 int alto_costs(const struct alto_discovery *discovery,
                const struct alto_peer *to,
                const void *in,

@@ -65,8 +65,8 @@ pub unsafe extern "C" fn alto_select(
 }
 
 /// Tells what each record costs a peer, lower being better, into costs, an array of n that does not
-/// overlap in; ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only: they are the
-/// server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
+/// overlap in; ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only:
+/// they are the server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
 ///
 /// # Safety
 /// As [`alto_select`].
