@@ -91,7 +91,7 @@ install-command:
 # Debian packages, in target/deb: libalto-discovery0, libalto-discovery-dev, alto-discovery.
 DEB := target/deb
 deb:
-	@scripts/packages dpkg-dev binutils
+	@scripts/packages dpkg-dev binutils python3
 	rm -rf $(DEB)
 	$(MAKE) install install-command PREFIX=/usr DESTDIR=$(CURDIR)/$(DEB)/stage \
 		LIB=lib/$$(dpkg-architecture -q DEB_HOST_MULTIARCH)

@@ -68,7 +68,8 @@
  * The environment is not written, and read twice: alto_open() looks at SSL_CERT_FILE and SSL_CERT_DIR,
  * where the root certificates are, and alto_start() at TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE, a switch
  * of the run-time library's own. No signal handler, no atexit(3), nothing is written to
- * files; a fault of the library's own leaves a line on standard error.
+ * files. What happens meanwhile is told where "log.target" says (stderr, syslog), which is nowhere by
+ * default; a fault of the library's own leaves a line on standard error.
  *
  *
  * ERRORS
@@ -456,9 +457,9 @@ long alto_select(const struct alto_discovery *discovery,
                  size_t k,
                  const struct alto_select_opts *opts);
 
-// Tells what each record costs a peer, lower being better, into costs, an array of n;
-// ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only: they are the
-// server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
+// Tells what each record costs a peer, lower being better, into costs, an array of n that does not
+// overlap in; ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only:
+// they are the server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
 int alto_costs(const struct alto_discovery *discovery,
                const struct alto_peer *to,
                const void *in,

@@ -106,7 +106,9 @@ impl Advisor {
     /// [`Error::Config`] naming the key.
     pub fn over(discovery: Arc<Discovery>, config: &Config) -> Result<Self, Error> {
         let sections = &config.sections;
+        let log = Arc::clone(discovery.log());
         let guidance = Guidance::new(&sections.guidance, &sections.fetch, config.policy)?;
+        let guidance = guidance.telling(move |told| log.fetched(&told));
         let tables = Tables::new(guidance.clone(), sections.guidance.memory);
         let learner = Learner::new(Arc::clone(&discovery), tables, config.calls);
         let config = sections.select;
@@ -168,18 +170,29 @@ impl Advisor {
         costs: &mut Vec<Option<f64>>,
     ) -> Why {
         costs.clear();
+        costs.reserve(candidates.len());
+        self.each_cost(requester, candidates, |cost| costs.push(cost))
+    }
+
+    /// The same, told one after the other in the order of the candidates.
+    pub fn each_cost<R: Record>(
+        &self,
+        requester: &Requester<'_>,
+        candidates: &[R],
+        mut tell: impl FnMut(Option<f64>),
+    ) -> Why {
         let guide = match self.guide(requester.for_family(R::IS_V6), Instant::now()) {
             Ok(guide) => guide,
             Err(why) => {
-                costs.resize(candidates.len(), None);
+                candidates.iter().for_each(|_| tell(None));
                 return why;
             }
         };
         let table = &guide.table;
-        let cost = |candidate: &R| {
-            table.cost(Some(guide.consumer), table.prefixes().pid(candidate.address().into()))
-        };
-        costs.extend(candidates.iter().map(cost));
+        for candidate in candidates {
+            let pid = table.prefixes().pid(candidate.address().into());
+            tell(table.cost(Some(guide.consumer), pid));
+        }
         Why::Costs
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use alto_discovery_core::layers::{CacheConfig, Coalesce};
 use alto_discovery_core::{Error, Finding, Policy, Setting, SettingValue};
 
+use crate::LogConfig;
 use crate::registry::{self, Backends, Sections};
 
 /// Everything that can be said about how to find servers.
@@ -33,6 +34,8 @@ pub struct Config {
     pub timeout: Duration,
     /// The most calls under way in one backend at once (`discovery.calls`); one more is refused.
     pub calls: usize,
+    /// What is told while it runs, and where.
+    pub log: LogConfig,
     /// The settings of each backend.
     pub backends: Backends,
     /// The settings of what is built in beside backends.
@@ -65,6 +68,7 @@ impl Default for Config {
             cache: CacheConfig::default(),
             timeout: TIMEOUT.default,
             calls: CALLS.default,
+            log: LogConfig::default(),
             backends: Backends::default(),
             sections: Sections::default(),
         }
@@ -127,6 +131,7 @@ impl Config {
             }
             _ if key == TIMEOUT.key => self.timeout = number(&TIMEOUT, value)?,
             _ if key == CALLS.key => self.calls = number(&CALLS, value)?,
+            _ if LogConfig::KEYS.contains(&key) => self.log.set(key, value)?,
             _ => self.set_part(key, value)?,
         }
         Ok(())
@@ -153,6 +158,7 @@ impl Config {
             _ if key == CacheConfig::STALE.key => Some(self.cache.stale.show()),
             _ if key == TIMEOUT.key => Some(self.timeout.show()),
             _ if key == CALLS.key => Some(self.calls.show()),
+            _ if LogConfig::KEYS.contains(&key) => self.log.get(key),
             _ => {
                 let of_backend = |entry: &registry::Entry| (entry.get)(&self.backends, key);
                 let of_section = |section: &registry::Section| (section.get)(&self.sections, key);
@@ -169,6 +175,7 @@ impl Config {
             registry::SECTIONS.iter().flat_map(|section| section.keys.iter().copied());
         ["backends", CacheConfig::BYTES.key, CacheConfig::STALE.key, TIMEOUT.key, CALLS.key]
             .into_iter()
+            .chain(LogConfig::KEYS.iter().copied())
             .chain(POLICY_KEYS)
             .chain(of_backends)
             .chain(of_sections)

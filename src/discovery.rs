@@ -8,6 +8,7 @@ use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::Instant;
 
+use crate::log::Log;
 use crate::{Config, registry};
 
 /// Finds the ALTO server that speaks for a peer, by the backends of a [`Config`], in order.
@@ -32,6 +33,7 @@ pub struct Discovery {
     /// For blocking callers only; made when the first of them comes. If that fails the caller gets
     /// an error and a later call may try again.
     runtime: OnceCell<Runtime>,
+    log: Arc<Log>,
 }
 
 impl Discovery {
@@ -61,7 +63,7 @@ impl Discovery {
             members.push((if is_cached { remembered(config, backend) } else { backend }, place));
         }
         let stack = Arc::new(Deadline::new(chain(members), config.timeout));
-        Ok(Self { stack, runtime: OnceCell::new() })
+        Ok(Self { stack, runtime: OnceCell::new(), log: Arc::new(Log::new(config.log)) })
     }
 
     /// Finds the server for `peer`. Must be polled inside a tokio runtime with time and I/O.
@@ -69,7 +71,9 @@ impl Discovery {
     /// # Errors
     /// See [`Error`]: [`Error::NoServer`] only if it is sure.
     pub async fn discover(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
-        self.stack.discover(peer, call).await
+        let reply = self.stack.discover(peer, call).await;
+        self.log.discovered(peer, &reply);
+        reply
     }
 
     /// What is certain at `now`, without I/O, allocation or waiting.
@@ -93,6 +97,12 @@ impl Discovery {
             Error::config("runtime", format!("no thread for blocking calls: {fault}"))
         })?;
         runtime.block_on(self.discover(peer, call))
+    }
+
+    /// Where it says what happens.
+    #[cfg(feature = "guidance")]
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 
     /// The whole stack as one backend, to be wrapped or composed further.

@@ -8,6 +8,7 @@ mod config;
 mod discovery;
 #[cfg(feature = "guidance")]
 mod opentracker;
+mod log;
 mod registry;
 
 #[cfg(feature = "guidance")]
@@ -33,6 +34,7 @@ pub use ipnet::IpNet;
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
 pub use opentracker::OpentrackerConfig;
+pub use log::{Level, LogConfig, Target};
 pub use registry::{Backends, Sections};
 /// A moment, as [`Discovery::known`] wants it.
 pub use tokio::time::Instant;

@@ -91,7 +91,9 @@ pub(crate) unsafe fn write<T: Grows>(to: *mut T, value: &T) {
     const SIZE_FIELD: usize = size_of::<u32>();
     // SAFETY: the caller's promise.
     let size = unsafe { to.cast::<u32>().read_unaligned() } as usize;
-    let count = size.min(size_of::<T>()).saturating_sub(SIZE_FIELD);
+    // Mostly both headers are the same: then the number of octets is known here already.
+    let count = if size >= size_of::<T>() { size_of::<T>() } else { size };
+    let count = count.saturating_sub(SIZE_FIELD);
     // SAFETY: both have `SIZE_FIELD + count` octets.
     unsafe {
         let value = std::ptr::from_ref(value).cast::<u8>().add(SIZE_FIELD);

@@ -1,6 +1,6 @@
 //! Which server speaks for a peer.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::net::IpAddr;
 use std::ptr;
 use std::time::Duration;
@@ -158,7 +158,8 @@ pub unsafe extern "C" fn alto_poll(
 /// Where an answer goes.
 struct Out {
     place: *mut alto_answer,
-    theirs: alto_answer,
+    text: *mut c_char,
+    text_len: usize,
 }
 
 /// # Safety
@@ -173,14 +174,13 @@ unsafe fn arguments<'a>(
     // SAFETY: the caller's promise.
     let (asked, _) = unsafe { peer(asked)? };
     // SAFETY: the caller's promise.
-    let theirs = unsafe {
-        size_of_theirs(out.cast_const(), "out is NULL")?;
-        read(out.cast_const(), "out is NULL")?
-    };
-    if theirs.text.is_null() && theirs.text_len > 0 {
+    unsafe { size_of_theirs(out.cast_const(), "out is NULL")? };
+    // SAFETY: as large as just checked, and these two were in it from the first version on.
+    let (text, text_len) = unsafe { ((*out).text, (*out).text_len) };
+    if text.is_null() && text_len > 0 {
         return Err(Failure::invalid("text is NULL"));
     }
-    Ok((discovery, asked, Out { place: out, theirs }))
+    Ok((discovery, asked, Out { place: out, text, text_len }))
 }
 
 /// Copies out what is known; what is not, or not for long, is being found out from now on.
@@ -193,22 +193,24 @@ fn at_once(
 ) -> Result<c_int, Failure> {
     match known {
         Known::Fresh(answer) => {
-            if is_nearly_over(answer.validity, now) {
+            let left = answer.validity.left(now);
+            if is_nearly_over(left, answer.validity) {
                 finder.find(asked);
             }
-            out.answer(&answer, now)?;
+            out.answer(&answer, left)?;
             Ok(ALTO_OK)
         }
         Known::Stale(answer) => {
             finder.find(asked);
-            out.answer(&answer, now)?;
+            out.answer(&answer, answer.validity.left(now))?;
             Ok(ALTO_STALE)
         }
         Known::None(none) => {
-            if is_nearly_over(none.validity, now) {
+            let left = none.validity.left(now);
+            if is_nearly_over(left, none.validity) {
                 finder.find(asked);
             }
-            Ok(out.none(&none, now))
+            Ok(out.none(&none, left))
         }
         Known::NotApplicable => {
             let sentence = "no way of finding a server applies to this peer";
@@ -223,10 +225,10 @@ fn waited(wait: Wait, out: Out) -> Result<c_int, Failure> {
     let now = Instant::now();
     match wait {
         Wait::Over(Ok(answer)) => {
-            out.answer(&answer, now)?;
+            out.answer(&answer, answer.validity.left(now))?;
             Ok(if answer.validity.holds(now) { ALTO_OK } else { ALTO_STALE })
         }
-        Wait::Over(Err(Error::NoServer(none))) => Ok(out.none(&none, now)),
+        Wait::Over(Err(Error::NoServer(none))) => Ok(out.none(&none, none.validity.left(now))),
         Wait::Over(Err(error)) if is_timeout(&error) => {
             Err(Failure::new(ALTO_E_TIMEOUT, error.to_string()))
         }
@@ -241,15 +243,15 @@ fn time_is_up() -> Failure {
 }
 
 /// In the last tenth of its life a fact is asked for again, so that it need not run out.
-fn is_nearly_over(validity: Validity, now: Instant) -> bool {
-    validity.left(now).as_secs() < validity.lifetime().as_secs() / 10
+fn is_nearly_over(left: Duration, validity: Validity) -> bool {
+    left.as_secs() < validity.lifetime().as_secs() / 10
 }
 
 impl Out {
-    fn answer(self, answer: &Answer, now: Instant) -> Result<(), Failure> {
+    fn answer(self, answer: &Answer, left: Duration) -> Result<(), Failure> {
         let servers = answer.servers();
         let needed = servers.iter().map(|server| server.uri.as_str().len() + 1).sum();
-        let own = self.about(&answer.scope, answer.validity, answer.backend, answer.dnssec, now);
+        let own = self.about(&answer.scope, left, answer.backend, answer.dnssec);
         let own = alto_answer {
             text_needed: needed,
             server_count: u32::try_from(servers.len()).unwrap_or(u32::MAX),
@@ -257,7 +259,7 @@ impl Out {
             incomplete: answer.incomplete.into(),
             ..own
         };
-        if !self.theirs.text.is_null() {
+        if !self.text.is_null() {
             self.uris(servers.iter().map(|server| server.uri.as_str()), needed)?;
         }
         // SAFETY: checked by `arguments`.
@@ -265,20 +267,20 @@ impl Out {
         Ok(())
     }
 
-    fn none(self, none: &NoServer, now: Instant) -> c_int {
-        let own = self.about(&none.scope, none.validity, none.backend, none.dnssec, now);
+    fn none(self, none: &NoServer, left: Duration) -> c_int {
+        let own = self.about(&none.scope, left, none.backend, none.dnssec);
         // SAFETY: checked by `arguments`.
         unsafe { write(self.place, &own) };
         ALTO_NONE
     }
 
     fn uris<'u>(&self, uris: impl Iterator<Item = &'u str>, needed: usize) -> Result<(), Failure> {
-        if needed > self.theirs.text_len {
+        if needed > self.text_len {
             // SAFETY: the place is as large as `alto_answer` was from the first version on.
             unsafe { (&raw mut (*self.place).text_needed).write(needed) };
             return Err(Failure::new(ALTO_E_FULL, "text_len is less than text_needed"));
         }
-        let mut place = self.theirs.text.cast::<u8>();
+        let mut place = self.text.cast::<u8>();
         for uri in uris {
             // SAFETY: all of them and their NULs fit, as was just seen.
             unsafe {
@@ -290,17 +292,12 @@ impl Out {
         Ok(())
     }
 
-    fn about(
-        &self,
-        scope: &Scope,
-        validity: Validity,
-        name: &str,
-        dnssec: Dnssec,
-        now: Instant,
-    ) -> alto_answer {
-        let left = validity.left(now);
+    fn about(&self, scope: &Scope, left: Duration, name: &str, dnssec: Dnssec) -> alto_answer {
         let family = if scope.net.addr().is_ipv4() { AF_INET } else { AF_INET6 };
         let mut own = alto_answer {
+            struct_size: 0, // stays theirs
+            text: self.text,
+            text_len: self.text_len,
             text_needed: 0,
             server_count: 0,
             scope_family: family.cast_unsigned(),
@@ -311,7 +308,6 @@ impl Out {
             incomplete: 0,
             ttl_ms: left.as_secs() * 1_000 + u64::from(left.subsec_millis()),
             backend: [0; 16],
-            ..self.theirs
         };
         match scope.net.addr() {
             IpAddr::V4(v4) => own.scope_addr[..4].copy_from_slice(&v4.octets()),

@@ -64,9 +64,9 @@ pub unsafe extern "C" fn alto_select(
     })
 }
 
-/// Tells what each record costs a peer, lower being better, into costs, an array of n;
-/// ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only: they are the
-/// server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
+/// Tells what each record costs a peer, lower being better, into costs, an array of n that does not
+/// overlap in; ALTO_COST_UNKNOWN where that is not known (yet). Compare the numbers of one call only:
+/// they are the server's own where these are all whole numbers below 2^32 - 1, else their ranks from 0.
 ///
 /// # Safety
 /// As [`alto_select`].
@@ -88,6 +88,9 @@ pub unsafe extern "C" fn alto_costs(
         let list = List::new(r#in, n, stride, addr_len)?;
         if costs.is_null() && n > 0 {
             return Err(Failure::invalid("costs is NULL"));
+        }
+        if list.overlaps(costs.addr(), n.saturating_mul(size_of::<u32>())) {
+            return Err(Failure::invalid("costs overlaps in"));
         }
         let (stack, requester) = (discovery.stack()?, asked.into());
         // SAFETY: the caller's promise.
@@ -190,17 +193,37 @@ impl List {
         if out.is_null() && room > 0 {
             return Err(Failure::invalid("out is NULL"));
         }
-        let (list, out) = (self.start.addr(), out.addr());
-        let apart = out + room <= list || list + self.count * self.stride <= out;
-        if list == out || apart {
-            Ok(())
-        } else {
-            Err(Failure::invalid("out overlaps in and is not equal to it"))
+        if self.start.addr() != out.addr() && self.overlaps(out.addr(), room) {
+            return Err(Failure::invalid("out overlaps in and is not equal to it"));
         }
+        Ok(())
+    }
+
+    /// Whether so many octets from an address on are partly its own.
+    fn overlaps(&self, address: usize, octets: usize) -> bool {
+        let start = self.start.addr();
+        let is_apart = address.saturating_add(octets) <= start
+            || start.saturating_add(self.count * self.stride) <= address;
+        !is_apart && octets > 0
     }
 
     fn place(&self, at: usize) -> *const u8 {
         self.start.wrapping_add(at * self.stride)
+    }
+
+    /// The records of the array: where they are, if nothing is between them; else copied.
+    ///
+    /// # Safety
+    /// The array is there, and is not written to as long as the slice lives.
+    unsafe fn records<'a, R: Family>(&'a self, copies: &'a mut Vec<R>) -> &'a [R] {
+        if self.count > 0 && self.stride == size_of::<R>() {
+            // SAFETY: a record is its octets and nothing else, so any address will do.
+            return unsafe { std::slice::from_raw_parts(self.start.cast(), self.count) };
+        }
+        copies.clear();
+        // SAFETY: a record stands at the beginning of each stride.
+        copies.extend((0..self.count).map(|at| unsafe { R::at(self.place(at)) }));
+        copies
     }
 
     /// # Safety
@@ -266,18 +289,20 @@ unsafe fn tell_costs<R: Family>(
     lists: &mut Lists<R>,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { list.read_into(&mut lists.candidates) };
-    stack.advisor.costs(requester, &lists.candidates, &mut lists.costs);
-    let costs = &lists.costs;
-    let are_whole = costs.iter().enumerate().all(|(at, cost)| {
+    let records = unsafe { list.records(&mut lists.records) };
+    let (mut at, mut are_whole) = (0, true);
+    stack.advisor.each_cost(requester, records, |cost| {
         let number = cost.map_or(Some(ALTO_COST_UNKNOWN), whole);
-        // SAFETY: the caller's promise.
+        // SAFETY: told once for each record.
         unsafe { out.add(at).write(number.unwrap_or(ALTO_COST_UNKNOWN)) };
-        number.is_some()
+        are_whole &= number.is_some();
+        at += 1;
     });
     if are_whole {
         return;
     }
+    let costs = &mut lists.costs;
+    stack.advisor.costs(requester, records, costs);
     let ranks = sorted(costs);
     for (at, cost) in costs.iter().enumerate() {
         let number = cost.map_or(ALTO_COST_UNKNOWN, |cost| rank(&ranks, cost));

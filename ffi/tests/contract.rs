@@ -176,3 +176,26 @@ fn exported_symbols() {
 fn random_calls() {
     Workshop::new().check("monkey.c", &[&resolver(&name_server(URI)), "2000", "1"]);
 }
+
+/// What goes wrong is told where "log.target" says, a peer by its network only; nothing is by default.
+#[test]
+fn lines_in_the_log() {
+    let workshop = Workshop::new();
+    workshop.soname();
+    let program = workshop.build(GCC, "examples/poll.c", &[]);
+    let closed = alto_testkit::ports::free();
+    let file = workshop.folder.path().join("alto.toml");
+    for (log, told) in [
+        ("", ""),
+        ("log.target = \"stderr\"\n", "alto: warn: 203.0.113.0/24: no server to be found"),
+        ("log.target = \"stderr\"\nlog.level = \"error\"\n", ""),
+        ("log.target = \"stderr\"\nlog.level = \"debug\"\n", "alto: warn: 203.0.113.5/32: "),
+    ] {
+        let resolver = format!("dns.resolver = \"{closed}\"\npolicy.allow_documentation = true\n");
+        fs::write(&file, resolver + log).unwrap();
+        let output = run(Command::new(&program).arg(&file).arg("203.0.113.5"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.lines().count(), usize::from(!told.is_empty()), "{log}: {said}");
+        assert!(said.starts_with(told), "{log}: {said}");
+    }
+}

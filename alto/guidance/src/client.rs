@@ -20,7 +20,7 @@ use crate::plan::Link;
 use crate::resource::Reader;
 use crate::server_table::{ServerTable, as_advertised};
 use crate::shelf::Glance;
-use crate::store::Store;
+use crate::store::{Store, Told};
 use crate::summary::{self, Summary};
 
 /// What ALTO servers say. Long-lived and shared; needs a tokio runtime while it works.
@@ -91,6 +91,14 @@ impl Guidance {
         let Loader { reader, config } = &self.store.loader;
         let config = GuidanceConfig { memory, ..config.clone() };
         Self { store: Arc::new(Store::new(Loader { reader: reader.clone(), config })) }
+    }
+
+    /// Tells what comes of each fetch, on the thread where it ended, which must not be kept for long.
+    /// Once told to whom, it stays so.
+    #[must_use]
+    pub fn telling(self, tell: impl Fn(Told<'_>) + Send + Sync + 'static) -> Self {
+        self.store.tell(Box::new(tell));
+        self
     }
 
     /// What the first of `servers` that can be used says of `candidates` (RFC 8686 §4.3, §4.4); one

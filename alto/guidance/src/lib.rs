@@ -52,4 +52,5 @@ pub use config::{EcsUse, GuidanceConfig};
 pub use error::{Error, Fault, Warning};
 pub use server_table::{Maps, ServerTable};
 pub use shelf::{Glance, State};
+pub use store::Told;
 pub use summary::Summary;

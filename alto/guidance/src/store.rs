@@ -1,7 +1,8 @@
 //! Server URI to table: each fetched once for all who ask, kept while it is fresh, replaced as a
 //! whole.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::fmt;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,17 +14,34 @@ use crate::server_table::ServerTable;
 use crate::shelf::{Glance, Landing, Look, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
-#[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) loader: Loader,
     shelf: RwLock<Shelf>,
+    tell: OnceLock<Tell>,
 }
+
+/// What came of fetching a server's table.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'t> {
+    /// The server.
+    pub server: &'t Url,
+    /// Its table, or why there is none.
+    pub outcome: Result<&'t ServerTable, &'t Error>,
+}
+
+/// Whom that is told.
+pub(crate) type Tell = Box<dyn Fn(Told<'_>) + Send + Sync>;
 
 impl Store {
     /// An empty store.
     pub(crate) fn new(loader: Loader) -> Self {
         let shelf = RwLock::new(Shelf::new(loader.config.memory));
-        Self { loader, shelf }
+        Self { loader, shelf, tell: OnceLock::new() }
+    }
+
+    /// Tells what comes of each fetch from now on.
+    pub(crate) fn tell(&self, tell: Tell) {
+        self.tell.set(tell).ok(); // the first one stays
     }
 
     /// The table of a server if it is fresh, or its server cannot be reached: no I/O, no waiting.
@@ -94,6 +112,10 @@ impl Store {
         let (store, server) = (Arc::clone(self), server.clone());
         tokio::spawn(async move {
             let result = store.loader.load(&server, held.as_deref()).await;
+            if let Some(tell) = store.tell.get() {
+                let outcome = result.as_ref().map(|loaded| &*loaded.table);
+                tell(Told { server: &server, outcome });
+            }
             let landed = store.shelf().land(&server, result, Instant::now());
             landing.send_replace(Some(landed));
         });
@@ -106,5 +128,11 @@ impl Store {
 
     fn shelf(&self) -> RwLockWriteGuard<'_, Shelf> {
         self.shelf.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("loader", &self.loader).field("shelf", &self.shelf).finish()
     }
 }

@@ -30,10 +30,12 @@ pub trait Record: Copy + Ord + Hash + fmt::Debug + Send + Sync + 'static {
 
 /// An IPv4 peer: four octets of address, two of port, as in a compact reply (BEP 23).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)] // an array of octets from elsewhere may be looked at as records
 pub struct V4Record(pub [u8; 6]);
 
 /// An IPv6 peer: sixteen octets of address, two of port (BEP 7).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)] // an array of octets from elsewhere may be looked at as records
 pub struct V6Record(pub [u8; 18]);
 
 impl Record for V4Record {

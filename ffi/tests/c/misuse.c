@@ -163,6 +163,8 @@ static void lists(alto_discovery *alto) {
     IS(alto_costs(alto, peer, list, 2, 6, 6, NULL), ALTO_E_INVALID);
     IS(alto_costs(alto, peer, list, 2, 6, 4, costs), ALTO_E_INVALID);
     CHECK(costs[0] == 7);
+    static uint32_t both[8];
+    IS(alto_costs(alto, peer, both, 2, 6, 6, both + 2), ALTO_E_INVALID); /* overlap */
     IS(alto_swarm_add(alto, NULL, list, 6, 0, 1), ALTO_E_INVALID);
     IS(alto_swarm_add(alto, torrent, NULL, 6, 0, 1), ALTO_E_INVALID);
     IS(alto_swarm_add(alto, torrent, list, 8, 0, 1), ALTO_E_INVALID);

@@ -1,0 +1,319 @@
+//! What the library has to say while it runs: few lines, and never whose they are about.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io::{Write as _, stderr};
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use alto_discovery_core::{Answer, Error, Peer};
+use ipnet::IpNet;
+use tokio::time::Instant;
+
+/// What is told, and where (`log.level`, `log.target`). Nothing is, unless a target is set.
+///
+/// Up to [`Level::Info`] a peer is told by its /24 or /48, a server by its host, a fault by its code.
+/// [`Level::Debug`] tells addresses and reasons in full: for an operator's own tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The least severe lines that are told.
+    pub level: Level,
+    /// Where they go.
+    pub target: Target,
+}
+
+/// How severe a line is, worst first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something was refused: forged data, or what policy forbids.
+    Error,
+    /// Something fails for a while: resolvers, servers.
+    #[default]
+    Warn,
+    /// What was learnt of servers.
+    Info,
+    /// Each discovery.
+    Debug,
+}
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Nowhere.
+    #[default]
+    None,
+    /// Standard error.
+    Stderr,
+    /// The system's log, as a daemon's, by `/dev/log`.
+    Syslog,
+}
+
+const LEVEL: &str = "log.level";
+const TARGET: &str = "log.target";
+const LEVELS: [(&str, Level); 4] = [
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+];
+const TARGETS: [(&str, Target); 3] =
+    [("none", Target::None), ("stderr", Target::Stderr), ("syslog", Target::Syslog)];
+
+impl LogConfig {
+    /// All keys.
+    pub const KEYS: &'static [&'static str] = &[LEVEL, TARGET];
+
+    /// Sets `key` to the value that `text` says.
+    ///
+    /// # Errors
+    /// If there is no such key or value.
+    pub fn set(&mut self, key: &str, text: &str) -> Result<(), Error> {
+        match key {
+            LEVEL => self.level = named(key, text, &LEVELS)?,
+            TARGET => self.target = named(key, text, &TARGETS)?,
+            _ => return Err(Error::config(key, "no such key")),
+        }
+        Ok(())
+    }
+
+    /// The value of `key` as [`set`](Self::set) reads it; `None` if there is no such key.
+    pub fn get(&self, key: &str) -> Option<String> {
+        match key {
+            LEVEL => Some(name(&self.level, &LEVELS)),
+            TARGET => Some(name(&self.target, &TARGETS)),
+            _ => None,
+        }
+    }
+}
+
+fn named<T: Copy>(key: &str, text: &str, all: &[(&str, T)]) -> Result<T, Error> {
+    all.iter().find(|(name, _)| *name == text.trim()).map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+        Error::config(key, format!("`{text}` is none of {}", names.join(", ")))
+    })
+}
+
+fn name<T: PartialEq>(value: &T, all: &[(&str, T)]) -> String {
+    all.iter().find(|(_, one)| one == value).map_or("", |(name, _)| *name).to_owned()
+}
+
+/// Tells lines of the level wanted; of one kind a few in a minute, and how many were left out.
+#[derive(Debug)]
+pub(crate) struct Log {
+    config: LogConfig,
+    kinds: Mutex<HashMap<&'static str, Minute>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Minute {
+    since: Instant,
+    told: u32,
+    left_out: u32,
+}
+
+/// Lines of one kind in a minute.
+const MOST: u32 = 5;
+const MINUTE: Duration = Duration::from_secs(60);
+/// A kind is the code of an error: few, but who knows.
+const MOST_KINDS: usize = 100;
+
+impl Log {
+    pub(crate) fn new(config: LogConfig) -> Self {
+        Self { config, kinds: Mutex::default() }
+    }
+
+    fn tells(&self, level: Level) -> bool {
+        self.config.target != Target::None && level <= self.config.level
+    }
+
+    /// How a discovery ended.
+    pub(crate) fn discovered(
+        &self,
+        peer: &Peer<'_>,
+        reply: &Result<std::sync::Arc<Answer>, Error>,
+    ) {
+        let (level, kind) = match reply {
+            Err(error @ Error::Rejected { .. }) => (Level::Error, error.code()),
+            Err(error @ Error::Unavailable { .. }) => (Level::Warn, error.code()),
+            Err(error) => (Level::Debug, error.code()),
+            Ok(_) => (Level::Debug, "found"),
+        };
+        if !self.tells(level) {
+            return;
+        }
+        let whole = self.config.level == Level::Debug;
+        let whose = if whole { peer.net() } else { network_of(peer.net()) };
+        self.say(level, kind, Instant::now(), || match reply {
+            Ok(answer) => {
+                let servers = answer.servers().iter().map(|server| server.uri.as_str());
+                format!("{whose}: found {}", servers.collect::<Vec<_>>().join(" "))
+            }
+            Err(error) if whole => format!("{whose}: {error}"),
+            Err(Error::Rejected { .. }) => format!("{whose}: refused ({kind})"),
+            Err(_) => format!("{whose}: no server to be found for now ({kind})"),
+        });
+    }
+
+    /// What came of asking a server for its maps.
+    #[cfg(feature = "guidance")]
+    pub(crate) fn fetched(&self, told: &alto_guidance::Told<'_>) {
+        let host = told.server.host_str().unwrap_or("-");
+        match told.outcome {
+            Ok(table) => {
+                self.say(Level::Info, "fetched", Instant::now(), || {
+                    format!("{host}: maps fetched")
+                });
+                for warning in table.warnings() {
+                    let line = || format!("{host}: {}", warning.code);
+                    self.say(Level::Info, warning.code, Instant::now(), line);
+                }
+            }
+            Err(error) => {
+                let (level, what) = if error.is_refusal() {
+                    (Level::Error, "what it says is refused")
+                } else {
+                    (Level::Warn, "does not answer")
+                };
+                self.say(level, error.code(), Instant::now(), || match self.config.level {
+                    Level::Debug => format!("{host}: {what}: {error}"),
+                    _ => format!("{host}: {what} ({})", error.code()),
+                });
+            }
+        }
+    }
+
+    fn say(&self, level: Level, kind: &'static str, now: Instant, line: impl FnOnce() -> String) {
+        if !self.tells(level) {
+            return;
+        }
+        let Some(left_out) = self.admit(kind, now) else { return };
+        let mut line = one_line(&line());
+        if left_out > 0 {
+            line += &format!(" ({left_out} more of this kind were left out)");
+        }
+        // Whoever does not listen misses it.
+        match self.config.target {
+            Target::Stderr => drop(writeln!(stderr(), "alto: {}: {line}", name(&level, &LEVELS))),
+            Target::Syslog => drop(to_syslog("/dev/log", level, &line)),
+            Target::None => {}
+        }
+    }
+
+    /// Whether one more line of a kind may be told, and how many were left out before it.
+    fn admit(&self, kind: &'static str, now: Instant) -> Option<u32> {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if kinds.len() >= MOST_KINDS && !kinds.contains_key(kind) {
+            return None;
+        }
+        let fresh = Minute { since: now, told: 0, left_out: 0 };
+        let minute = kinds.entry(kind).or_insert(fresh);
+        if now.saturating_duration_since(minute.since) >= MINUTE {
+            *minute = Minute { left_out: minute.left_out, ..fresh };
+        }
+        if minute.told >= MOST {
+            minute.left_out += 1;
+            return None;
+        }
+        minute.told += 1;
+        Some(std::mem::take(&mut minute.left_out))
+    }
+}
+
+/// The network that a peer is told by.
+fn network_of(net: IpNet) -> IpNet {
+    let length = if net.addr().is_ipv4() { 24 } else { 48 };
+    IpNet::new(net.addr(), length.min(net.prefix_len())).map_or(net, |net| net.trunc())
+}
+
+/// What strangers sent begins no line of its own, and has an end.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 500;
+    let visible = |sign: char| if sign.is_control() { ' ' } else { sign };
+    text.chars().take(LONGEST).map(visible).collect()
+}
+
+/// One datagram, as syslog(3) sends it (RFC 3164 §4.1), without waiting; the time is the log's affair.
+/// The socket lives for this line: a log that was restarted is found again, also from a chroot.
+fn to_syslog(path: &str, level: Level, line: &impl Display) -> std::io::Result<()> {
+    const DAEMON: u8 = 3 << 3;
+    let severity = match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug => 7,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    let text = format!("<{}>alto[{}]: {line}", DAEMON | severity, std::process::id());
+    socket.send_to(text.as_bytes(), path).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each key can be read and written back; what is no value is refused by the key's name.
+    #[test]
+    fn keys_are_complete() {
+        let mut config = LogConfig::default();
+        for (key, value) in [(LEVEL, "debug"), (TARGET, "syslog")] {
+            config.set(key, value).unwrap();
+            assert_eq!(config.get(key).as_deref(), Some(value));
+            let refused = config.set(key, "loud").unwrap_err().to_string();
+            assert!(refused.contains(key) && refused.contains(value), "{refused}");
+        }
+        assert!(config.set("log.other", "1").is_err() && config.get("log.other").is_none());
+    }
+
+    /// Of one kind five lines a minute are told, then how many were not; other kinds are apart.
+    #[test]
+    fn lines_of_a_kind_are_few() {
+        let config = LogConfig { level: Level::Warn, target: Target::Stderr };
+        let (log, start) = (Log::new(config), Instant::now());
+        let told = (0..1_000).filter(|_| log.admit("timeout", start).is_some()).count();
+        assert_eq!((told, log.admit("bogus", start)), (5, Some(0)));
+        assert_eq!(log.admit("timeout", start + MINUTE), Some(995));
+        assert_eq!(log.admit("timeout", start + MINUTE), Some(0));
+    }
+
+    /// Nothing is told without a target, or below the level.
+    #[test]
+    fn silent_unless_told() {
+        assert!(
+            !Log::new(LogConfig { level: Level::Debug, target: Target::None }).tells(Level::Error)
+        );
+        let warn = Log::new(LogConfig { level: Level::Warn, target: Target::Stderr });
+        assert_eq!(
+            [Level::Error, Level::Warn, Level::Info].map(|l| warn.tells(l)),
+            [true, true, false]
+        );
+    }
+
+    /// A peer is told by its network.
+    #[test]
+    fn peers_are_told_by_their_network() {
+        for (net, told) in [
+            ("203.0.113.5/32", "203.0.113.0/24"),
+            ("203.0.0.0/16", "203.0.0.0/16"),
+            ("2001:db8:1:2::3/128", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(network_of(net.parse().unwrap()).to_string(), told);
+        }
+        assert_eq!(one_line("a\nb\u{1b}c"), "a b c");
+    }
+
+    /// One datagram with facility and severity; a log that is not there is an error, not a wait.
+    #[test]
+    fn syslog_gets_one_datagram() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("log");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        to_syslog(path.to_str().unwrap(), Level::Warn, &"a line").unwrap();
+        let mut octets = [0; 100];
+        let length = socket.recv(&mut octets).unwrap();
+        let wanted = format!("<28>alto[{}]: a line", std::process::id());
+        assert_eq!(std::str::from_utf8(&octets[..length]).unwrap(), wanted);
+        assert!(to_syslog("/nonexistent/log", Level::Warn, &"a line").is_err());
+    }
+}
