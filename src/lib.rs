@@ -6,9 +6,9 @@
 mod advisor;
 mod config;
 mod discovery;
+mod log;
 #[cfg(feature = "guidance")]
 mod opentracker;
-mod log;
 mod registry;
 
 #[cfg(feature = "guidance")]
@@ -31,10 +31,10 @@ pub use config::Config;
 pub use discovery::Discovery;
 /// A prefix: what a [`Peer`] or a [`Scope`] is about.
 pub use ipnet::IpNet;
+pub use log::{Level, LogConfig, Target};
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
 pub use opentracker::OpentrackerConfig;
-pub use log::{Level, LogConfig, Target};
 pub use registry::{Backends, Sections};
 /// A moment, as [`Discovery::known`] wants it.
 pub use tokio::time::Instant;
