@@ -1,20 +1,16 @@
 //! `alto check`: what a network has published, as trackers will find it.
 
-use std::sync::Arc;
-
-use alto_backend_dns::upstream::{Upstream, configured};
+use alto_backend_dns::upstream::configured;
 use alto_discovery::guidance::{Guidance, MediaType};
 use alto_discovery::{Config, Error, Finding};
-use alto_zone::check::{Check, Seen};
-use futures_util::{StreamExt as _, stream};
+use alto_zone::check::Check;
 use tokio::time::Instant;
 
-use crate::args::CheckOptions;
+use crate::args::{CheckOptions, limits};
+use crate::asking::Asking;
 use crate::report::Status;
 use crate::{Failure, findings};
 
-/// Questions under way at a time.
-const AT_ONCE: usize = 32;
 /// So many servers are looked at.
 const MOST_SERVERS: usize = 16;
 
@@ -39,12 +35,13 @@ pub(crate) fn run(options: &CheckOptions) -> Result<Status, Failure> {
 async fn examine(options: &CheckOptions, config: &Config) -> Result<Vec<Finding>, Error> {
     let upstream = configured(&config.backends.dns)?;
     let rules = config.backends.dns.rules(config.policy);
+    let mut asking = Asking::new(&*upstream, &config.backends.dns);
+    eprintln!("limits: {}", limits(config));
     let mut all = Vec::new();
     for prefix in &options.prefixes {
         let mut check = Check::new(*prefix, &rules, options.addresses)?;
-        ask_all(&*upstream, config, &mut check).await;
-        let (addresses, names) = (check.addresses(), check.names());
-        eprintln!("alto: {prefix}: looked at {addresses} addresses by {names} names");
+        asking.ask_all(&mut check).await;
+        eprintln!("alto: {prefix}: looked at {}", looked_at(&check));
         let mut found = check.findings(Instant::now());
         if !options.no_fetch {
             found.extend(directories(config, &check).await?);
@@ -54,22 +51,15 @@ async fn examine(options: &CheckOptions, config: &Config) -> Result<Vec<Finding>
     Ok(all)
 }
 
-async fn ask_all(upstream: &dyn Upstream, config: &Config, check: &mut Check<'_>) {
-    let patience = config.backends.dns.timeout;
-    loop {
-        let names = check.missing();
-        if names.is_empty() {
-            return;
-        }
-        let ask = |name: Arc<str>| async move {
-            let reply = upstream.ask(&name, patience).await;
-            (name, Seen::from(reply))
-        };
-        let mut replies = stream::iter(names).map(ask).buffer_unordered(AT_ONCE);
-        while let Some((name, seen)) = replies.next().await {
-            check.learn(name, seen);
-        }
+/// How much of the prefix was looked at.
+fn looked_at(check: &Check<'_>) -> String {
+    let (looked_at, of) = (check.addresses(), check.size());
+    let names = check.names();
+    if u128::try_from(looked_at).is_ok_and(|all| all == of) {
+        return format!("all {of} addresses by {names} names");
     }
+    let of = if of < 1 << 20 { of.to_string() } else { format!("2^{}", of.ilog2()) };
+    format!("{looked_at} of {of} addresses by {names} names")
 }
 
 /// Whether there is a directory behind each URI, with maps that agree.

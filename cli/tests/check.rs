@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use alto_testkit::signer::{self, Key};
 use alto_testkit::unbound::{Reasons, Validation};
-use alto_testkit::{Daemon, NameServer as _, Zone, ZoneFile, nsd, unbound};
+use alto_testkit::{Daemon, NameServer as _, Zone, ZoneFile, bind, nsd, unbound};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -18,7 +18,12 @@ const PREFIX: &str = "203.0.113.0/24";
 const GOOD: &str =
     r#"113.0.203.in-addr.arpa. 600 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#;
 
+/// As fast as can be: the kit's name servers do not mind.
 fn check(resolver: SocketAddr, arguments: &[&str]) -> Output {
+    check_by_default(resolver, &[&["--set", "dns.zone_qps=100000"], arguments].concat())
+}
+
+fn check_by_default(resolver: SocketAddr, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_alto"));
     command.args(["check", "--json", "--allow-documentation"]);
     command.args(["--resolver", &resolver.to_string()]).args(arguments).output().unwrap()
@@ -258,6 +263,33 @@ fn unavailable() {
     let found = findings(&check(server.address(), &["--no-fetch", "--prefix", PREFIX]));
     assert_eq!(codes(&found), BTreeSet::from(["unavailable"]), "{found:#?}");
     assert!(self::found(GOOD, &["--prefix", PREFIX]).is_empty());
+}
+
+/// Name servers drop replies to those who ask too fast. The command asks no faster than NSD allows as it
+/// ships; what BIND drops above its limit, here a low one, is asked for again.
+#[test]
+fn rate_limits() {
+    let prefix = "203.0.112.0/22";
+    let mut file = ZoneFile::from(&Zone::new([]));
+    for third in 112..116 {
+        file.text.push_str(&GOOD.replace("113.0.203", &format!("{third}.0.203")));
+        file.text.push('\n');
+    }
+    let zone = [file];
+    let nsd = nsd::launch_limiting(&zone);
+    let wide = ["--no-fetch", "--prefix", prefix, "--addresses", "600"];
+    let output = check_by_default(nsd.address(), &wide);
+    assert_eq!(findings(&output), [Value::Null; 0]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.starts_with("limits: dns.zone_qps = 100, "), "{said}");
+    assert!(said.contains("looked at 513 of 1024 addresses by "), "{said}");
+    let bind = bind::launch_limiting(&zone, 20);
+    let hurried = ["--set", "dns.zone_qps=1000", "--addresses", "120"];
+    let output = check_by_default(
+        bind.address(),
+        &[&["--no-fetch", "--prefix", prefix], &hurried[..]].concat(),
+    );
+    assert_eq!(findings(&output), [Value::Null; 0]);
 }
 
 /// RFC 8686 §6.1: a zone that is not signed, one that is, and one whose key is not that of the anchor.

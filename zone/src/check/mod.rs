@@ -95,6 +95,12 @@ impl<'r> Check<'r> {
         self.peers.len()
     }
 
+    /// How many addresses the prefix has; of 2^128 one fewer.
+    pub fn size(&self) -> u128 {
+        let bits = self.prefix.max_prefix_len() - self.prefix.prefix_len();
+        1_u128.checked_shl(bits.into()).unwrap_or(u128::MAX)
+    }
+
     /// How many names were asked for.
     pub fn names(&self) -> usize {
         self.seen.len()
