@@ -147,7 +147,7 @@ mod tests {
             while now < start + Duration::from_secs(1) {
                 now = now.max(pace.take(now));
                 asked += 1;
-                if asked.is_multiple_of(10) {
+                if asked.is_multiple_of(100) {
                     now += Duration::from_millis(late_ms);
                 }
             }

@@ -10,9 +10,11 @@
 //! ```
 
 mod chain;
+mod holes;
 mod reach;
 mod records;
 mod sample;
+mod text;
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -52,23 +54,25 @@ pub struct Seen {
     /// In seconds; of a failure nothing.
     ttl: Option<u32>,
     dnssec: Dnssec,
+    /// The name that it is said of, if the one asked for is an alias.
+    alias: Option<Arc<str>>,
 }
 
 impl From<Result<Reply, Failure>> for Seen {
     fn from(reply: Result<Reply, Failure>) -> Self {
         match reply {
-            Ok(Reply { holds, ttl, dnssec, .. }) => {
+            Ok(Reply { holds, ttl, dnssec, alias, .. }) => {
                 let content = match holds {
                     Holds::Records(records) => Content::Records(records.into()),
                     Holds::NoRecords => Content::NoRecords,
                     Holds::NoName => Content::NoName,
                 };
-                Self { content, ttl: Some(ttl), dnssec }
+                Self { content, ttl: Some(ttl), dnssec, alias }
             }
             Err(failure) => {
                 let bogus = matches!(failure, Failure::Bogus(_));
                 let dnssec = if bogus { Dnssec::Bogus } else { Dnssec::Unknown };
-                Self { content: Content::Failed(failure), ttl: None, dnssec }
+                Self { content: Content::Failed(failure), ttl: None, dnssec, alias: None }
             }
         }
     }
@@ -136,6 +140,16 @@ impl<'r> Check<'r> {
         findings.extend(signatures(&own));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
+    }
+
+    /// Where the aliases of a name lead.
+    fn alias_of(&self, name: &str) -> Option<&Arc<str>> {
+        self.seen.get(name)?.alias.as_ref()
+    }
+
+    /// The name at which the records of a name stand: itself, unless it is an alias.
+    fn holder<'n>(&'n self, name: &'n Arc<str>) -> &'n Arc<str> {
+        self.alias_of(name).unwrap_or(name)
     }
 
     fn rung_names(&self) -> impl Iterator<Item = &Arc<str>> {

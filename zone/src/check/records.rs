@@ -9,6 +9,7 @@ use alto_backend_dns::service::Wanted;
 use alto_discovery_core::{Finding, parse_uri};
 use url::Url;
 
+use super::text::master_name;
 use super::{Check, Own, merged};
 
 impl Check<'_> {
@@ -18,7 +19,7 @@ impl Check<'_> {
             _ => None,
         });
         let findings = sets.flat_map(|(name, seen, records)| {
-            let taken = self.taken(records);
+            let (taken, name) = (self.taken(records), self.holder(name));
             let single =
                 records.iter().filter_map(|record| self.refusal(record, !taken.is_empty()));
             let single = single.map(|fault| fault.finding(name, seen.ttl));
@@ -88,7 +89,8 @@ impl Fault<'_> {
     fn finding(&self, name: &Arc<str>, ttl: Option<u32>) -> Finding {
         let reason = format!("{}: {}", shown(self.record), self.why);
         let mended = self.mended().map(|record| {
-            format!("write: {name} {} IN NAPTR {}", ttl.unwrap_or(3_600), shown(&record))
+            let (name, ttl) = (master_name(name), ttl.unwrap_or(3_600));
+            format!("write: {name} {ttl} IN NAPTR {}", shown(&record))
         });
         let fix = mended.unwrap_or_else(|| self.advice());
         Finding::fault(self.code(), name, reason).fix(fix)
