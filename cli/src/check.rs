@@ -1,9 +1,12 @@
 //! `alto check`: what a network has published, as trackers will find it.
 
+use std::collections::BTreeSet;
+
 use alto_backend_dns::upstream::configured;
 use alto_discovery::guidance::{Guidance, MediaType};
-use alto_discovery::{Config, Error, Finding};
+use alto_discovery::{Config, Error, Finding, Peer};
 use alto_zone::check::Check;
+use ipnet::IpNet;
 use tokio::time::Instant;
 
 use crate::args::{CheckOptions, limits};
@@ -38,7 +41,9 @@ async fn examine(options: &CheckOptions, config: &Config) -> Result<Vec<Finding>
     let mut asking = Asking::new(&*upstream, &config.backends.dns);
     eprintln!("limits: {}", limits(config));
     let mut all = Vec::new();
-    for prefix in &options.prefixes {
+    let prefixes: BTreeSet<IpNet> =
+        options.prefixes.iter().map(|prefix| Peer::network(*prefix).net()).collect();
+    for prefix in &prefixes {
         let mut check = Check::new(*prefix, &rules, options.addresses)?;
         asking.ask_all(&mut check).await;
         eprintln!("alto: {prefix}: looked at {}", looked_at(&check));

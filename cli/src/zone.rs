@@ -63,6 +63,13 @@ pub(crate) fn run(options: &ZoneOptions) -> Result<Status, Failure> {
     let mut records = publication.records().map_err(|fault| Failure::Usage(fault.to_string()))?;
     if let Some(zone) = &options.zone {
         records.retain(|record| zone.holds(&record.owner));
+        if records.is_empty() {
+            let zone = zone.as_str();
+            return Err(Failure::Usage(format!("nothing of this belongs to the zone {zone}")));
+        }
+    }
+    for remark in publication.remarks() {
+        eprintln!("alto: {remark}");
     }
     format.check(&records).map_err(|fault| Failure::Usage(fault.to_string()))?;
     std::io::stdout().write_all(format.write(&records).as_bytes()).map_err(Failure::Output)?;

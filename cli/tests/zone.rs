@@ -331,7 +331,8 @@ fn the_command_line() {
         "100.51.198.in-addr.arpa.",
     ]);
     assert_eq!(status, Some(0), "{text}");
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with(';')).collect();
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !line.starts_with(';') && !line.starts_with("alto: ")).collect();
     assert_eq!(
         lines,
         [
@@ -353,9 +354,38 @@ fn the_command_line() {
             &["--prefix", "2001:db8::/96", "--uri", "https://a.example/", "--format", "tinydns"],
             "RFC 4592",
         ),
+        (&["--prefix", "::ffff:198.51.100.0/120", "--uri", U], "ask for 198.51.100.0/24 instead"),
+        (&["--prefix", "64:ff9b::c633:6400/120", "--uri", U], "ask for 198.51.100.0/24 instead"),
+        (&["--prefix", "44.0.0.0/24", "--uri", U, "--service", "ALTO"], "ALTO:https"),
+        (&["--prefix", "44.0.0.0/24", "--uri", U, "--ttl", "0"], "TTL of 0"),
+        (&["--prefix", "44.0.0.0/24", "--uri", U, "--zone", "0.45.in-addr.arpa"], "belongs to"),
+        (&["--prefix", "44.0.0.0/24", "44.0.0.0/24", "--uri", U], "twice"),
     ] {
         let (status, text) = zone(arguments);
         assert_eq!(status, Some(2), "{text}");
         assert!(text.contains(told), "{text}");
+    }
+}
+
+const U: &str = "https://a.example/ird";
+
+/// What is written all the same, with a word on standard error.
+#[test]
+fn remarks() {
+    for (arguments, told) in [
+        (&["--prefix", "44.0.0.0/24", "--uri", U][..], ""),
+        (&["--prefix", "10.0.0.0/24", "--uri", U], "private"),
+        (&["--prefix", "44.0.0.0/24", "--uri", U, "--except", "45.0.0.0/25"], "nothing to except"),
+        (
+            &["--prefix", "44.0.0.0/24", "44.0.0.0/25", "--uri", U],
+            "44.0.0.0/25 has the same servers as 44.0.0.0/24",
+        ),
+        (&["--prefix", "44.0.0.0/24", "--uri", U, "--ttl", "30"], "less than 60 s"),
+    ] {
+        let output = alto(&["zone"]).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(said.is_empty(), told.is_empty(), "{said}");
+        assert!(said.contains(told) && !output.stdout.is_empty(), "{said}");
     }
 }

@@ -25,6 +25,7 @@ mod format;
 mod names;
 mod publication;
 mod record;
+mod remarks;
 mod shape;
 mod tree;
 mod writer;

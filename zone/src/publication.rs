@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use alto_backend_dns::naptr::{self, Reading, judge};
-use alto_backend_dns::service::Service;
-use alto_discovery_core::Policy;
+use alto_backend_dns::service::{Service, Wanted};
+use alto_discovery_core::{Peer, Policy};
 use ipnet::IpNet;
 
 use crate::fault::Fault;
@@ -160,8 +160,14 @@ impl Publication {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        if self.ttl > LONGEST_TTL {
-            return Err(Fault::Ttl(self.ttl));
+        match self.ttl {
+            0 => return Err(Fault::NoTtl),
+            ttl if ttl > LONGEST_TTL => return Err(Fault::Ttl(ttl)),
+            _ => {}
+        }
+        let offers = |wanted: Wanted<'_>| matches!(wanted.protocol, Some("http" | "https"));
+        if self.service.rounds().all(|wanted| wanted.tag == "alto" && !offers(wanted)) {
+            return Err(Fault::NoProtocol(self.service.to_string()));
         }
         let mut seen = BTreeSet::new();
         for entry in &self.entries {
@@ -216,6 +222,10 @@ impl Entry {
     fn check(&self) -> Result<(), Fault> {
         if self.net != self.net.trunc() {
             return Err(Fault::HostBits(self.net));
+        }
+        let asked = Peer::network(self.net).net();
+        if asked != self.net {
+            return Err(Fault::Embedded { net: self.net, asked });
         }
         match self.ports {
             Some(_) if self.net.prefix_len() != self.net.max_prefix_len() => {
