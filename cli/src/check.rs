@@ -6,6 +6,7 @@ use alto_backend_dns::upstream::configured;
 use alto_discovery::guidance::{Guidance, MediaType};
 use alto_discovery::{Config, Error, Finding, Peer};
 use alto_zone::check::Check;
+use alto_zone::check_service;
 use ipnet::IpNet;
 use tokio::time::Instant;
 
@@ -40,6 +41,9 @@ async fn examine(options: &CheckOptions, config: &Config) -> Result<Vec<Finding>
     let rules = config.backends.dns.rules(config.policy);
     let mut asking = Asking::new(&*upstream, &config.backends.dns);
     eprintln!("limits: {}", limits(config));
+    if let Err(fault) = check_service(&rules.service) {
+        eprintln!("alto: {fault}: what is found here they do not find");
+    }
     let mut all = Vec::new();
     let prefixes: BTreeSet<IpNet> =
         options.prefixes.iter().map(|prefix| Peer::network(*prefix).net()).collect();

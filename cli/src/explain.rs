@@ -188,7 +188,7 @@ const ENTRIES: &[Entry] = &[
     entry(
         "wildcard-hidden",
         "A wildcard names a server, but does not answer for names that exist, such as those of hosts that \
-         have a PTR record. They do not find it.",
+         have a PTR record, nor for names below those. They do not find it.",
         "put the record at the name above the wildcard as well, where each walk comes by.",
         "RFC 4592 §2.2.1, RFC 8686 §5.2.1",
     ),

@@ -33,5 +33,5 @@ mod writer;
 pub use fault::Fault;
 pub use format::Format;
 pub use names::reverse_name;
-pub use publication::{Entry, PortBlock, Publication, ServerLine, Style, ZoneName};
+pub use publication::{Entry, PortBlock, Publication, ServerLine, Style, ZoneName, check_service};
 pub use record::{Data, Naptr, Record};

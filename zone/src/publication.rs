@@ -145,6 +145,18 @@ impl ServerLine {
     }
 }
 
+/// Checks that trackers look for what the records of a service offer.
+///
+/// # Errors
+/// [`Fault::NoProtocol`] if it is ALTO in no protocol that they know (RFC 7286 §5).
+pub fn check_service(service: &Service) -> Result<(), Fault> {
+    let offers = |wanted: Wanted<'_>| matches!(wanted.protocol, Some("http" | "https"));
+    if service.rounds().all(|wanted| wanted.tag == "alto" && !offers(wanted)) {
+        return Err(Fault::NoProtocol(service.to_string()));
+    }
+    Ok(())
+}
+
 impl Publication {
     /// The most records that are written.
     pub const LIMIT: u128 = 1_000_000;
@@ -165,10 +177,7 @@ impl Publication {
             ttl if ttl > LONGEST_TTL => return Err(Fault::Ttl(ttl)),
             _ => {}
         }
-        let offers = |wanted: Wanted<'_>| matches!(wanted.protocol, Some("http" | "https"));
-        if self.service.rounds().all(|wanted| wanted.tag == "alto" && !offers(wanted)) {
-            return Err(Fault::NoProtocol(self.service.to_string()));
-        }
+        check_service(&self.service)?;
         let mut seen = BTreeSet::new();
         for entry in &self.entries {
             entry.check()?;

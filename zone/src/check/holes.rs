@@ -12,7 +12,7 @@ use super::sample::bits;
 use super::text::{master_name, shell_word};
 use super::{Check, End, Place};
 use crate::names::Family;
-use crate::publication::ZoneName;
+use crate::publication::{ZoneName, check_service};
 use crate::shape::Shape;
 
 /// So many holes are told of one by one; what is left then is told of together.
@@ -59,10 +59,9 @@ impl Check<'_> {
     }
 
     /// How the prefix gets records of its own.
-    pub(super) fn published_alone(&self, ends: &[(&Place, &End)]) -> String {
-        let places: Vec<&Place> = ends.iter().map(|(place, _)| *place).collect();
+    pub(super) fn published_alone(&self, example: Option<&String>) -> String {
+        let places: Vec<&Place> = self.peers.iter().collect();
         let holes = gathered(neighbours(self.stands(self.prefix, &places)));
-        let example = ends.iter().find_map(|(_, end)| end.uris.first());
         let fixes = holes.iter().take(MOST_HOLES).map(|hole| self.mended(hole, example));
         fixes.collect::<Vec<_>>().join("; and ")
     }
@@ -139,7 +138,8 @@ impl Check<'_> {
         let uri = example.map_or("https://YOUR-SERVER/ird", |uri| uri);
         let listed: Vec<String> = nets.iter().take(MOST_IN_FIX).map(ToString::to_string).collect();
         let mut command = format!("--prefix {} --uri {}", listed.join(","), shell_word(uri));
-        let service = &self.rules.service;
+        let looked_for = check_service(&self.rules.service).is_ok();
+        let service = if looked_for { &self.rules.service } else { &Service::default() };
         if *service != Service::default() {
             command = format!("{command} --service {service}");
         }

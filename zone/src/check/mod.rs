@@ -79,19 +79,26 @@ impl From<Result<Reply, Failure>> for Seen {
 }
 
 impl<'r> Check<'r> {
-    /// The examination for `prefix` by at most this many of its addresses, spread evenly.
+    /// The examination for `prefix` by at most this many of its addresses, spread evenly. Those nobody
+    /// can be asked for, such as private ones in a wide prefix, are left out.
     ///
     /// # Errors
-    /// If nobody can be asked for the prefix; see [`Plan::new`].
+    /// If nobody can be asked for any of them; see [`Plan::new`].
     pub fn new(prefix: IpNet, rules: &'r Rules, addresses: u32) -> Result<Self, Error> {
         let prefix = prefix.trunc();
         let plan = |net| Plan::new(net, rules.granularity, rules.transition, rules.policy);
         let mut peers = Vec::new();
+        let mut refusal = None;
         for net in sample::inside(prefix, addresses) {
-            let Plan { rungs, fallback } = plan(net)?;
-            peers.push(Place { net, rungs, fallback });
+            match plan(net) {
+                Ok(Plan { rungs, fallback }) => peers.push(Place { net, rungs, fallback }),
+                Err(error) => refusal = Some(error),
+            }
         }
-        Ok(Self { prefix, rules, peers, seen: BTreeMap::new() })
+        match refusal {
+            Some(error) if peers.is_empty() => Err(error),
+            _ => Ok(Self { prefix, rules, peers, seen: BTreeMap::new() }),
+        }
     }
 
     /// How many addresses of the prefix are looked at.
@@ -196,6 +203,10 @@ fn failures(own: &Own<'_>) -> Vec<Finding> {
                        who validates finds a server";
             Some(Finding::fault("dnssec", name, why.to_string()).fix(fix))
         }
+        Content::Failed(Failure::Unreachable(_) | Failure::Refused(_)) => {
+            let fix = "see whether the resolver runs and lets us through: alto doctor";
+            Some(Finding::fault("unavailable", name, unreachable(own)).fix(fix))
+        }
         Content::Failed(failure) => {
             let fix = "ask each name server of the zone for this name; trackers take this for an outage";
             Some(Finding::fault("unavailable", name, failure.to_string()).fix(fix))
@@ -203,6 +214,18 @@ fn failures(own: &Own<'_>) -> Vec<Finding> {
         _ => None,
     });
     merged(failed)
+}
+
+/// Why no resolver can be reached: once one has refused, others that are not tried do not say.
+fn unreachable(own: &Own<'_>) -> String {
+    let failures = own.iter().filter_map(|(_, seen)| match &seen.content {
+        Content::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    let refused = |failure: &&Failure| matches!(failure, Failure::Refused(_));
+    let unreachable = |failure: &&Failure| matches!(failure, Failure::Unreachable(_));
+    let telling = failures.clone().find(refused).or_else(|| failures.clone().find(unreachable));
+    telling.map(ToString::to_string).unwrap_or_default()
 }
 
 /// RFC 8686 §5.2.1 advises long ones, of denials too.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use alto_backend_dns::fact::{Content, Fact, Failure};
 use alto_backend_dns::naptr::{LeadsTo, Naptr};
+use alto_backend_dns::plan::Rung;
 use alto_backend_dns::walk::Walk;
 use alto_discovery_core::{Dnssec, Error, Finding, Origin, Trace, Validity};
 use ipnet::IpNet;
@@ -94,17 +95,32 @@ impl Check<'_> {
 
     fn hidden_at(&self, name: &Arc<str>, places: &[&Place]) -> Finding {
         let wildcard = wildcard(name);
-        let example = &places[0].rungs[0].name;
+        let (example, count) = (places[0].net.addr(), places.len());
+        let of = if count == 1 {
+            example.to_string()
+        } else {
+            format!("{count} of the addresses looked at, such as {example},")
+        };
+        let verb = if count == 1 { "does" } else { "do" };
         let reason = format!(
-            "does not answer for names that exist, such as {example}: {} of the addresses looked at \
-             do not find its server",
-            places.len()
+            "does not answer for names that exist, nor below them: {of} {verb} not find its server"
         );
-        let seen = &self.seen[&wildcard];
-        let first = self.records_of(&wildcard).first().map(shown).unwrap_or_default();
-        let ttl = seen.ttl.unwrap_or(3_600);
-        let fix = format!("write: {} {ttl} IN NAPTR {first}", master_name(self.holder(name)));
+        let is_wide = |rung: &Rung| rung.net.prefix_len() < self.prefix.prefix_len();
+        let fix = if places[0].rungs.iter().any(|rung| rung.name == *name && is_wide(rung)) {
+            self.published_alone(self.servers_of(&wildcard).first())
+        } else {
+            self.once_more(&wildcard, name)
+        };
         Finding::fault("wildcard-hidden", &wildcard, reason).fix(fix)
+    }
+
+    /// The records of a wildcard, to stand at the name above it as well.
+    fn once_more(&self, wildcard: &str, name: &Arc<str>) -> String {
+        let ttl = self.seen.get(wildcard).and_then(|seen| seen.ttl).unwrap_or(3_600);
+        let name = master_name(self.holder(name));
+        let records = self.records_of(wildcard).iter();
+        let lines = records.map(|record| format!("{name} {ttl} IN NAPTR {}", shown(record)));
+        format!("write: {}", lines.collect::<Vec<_>>().join("; "))
     }
 
     fn records_of(&self, name: &str) -> &[Naptr] {
@@ -131,7 +147,7 @@ impl Check<'_> {
             let reason = format!("speaks for all of {}, not for {} alone", rung.net, self.prefix);
             Finding::note("overreach", &rung.name, reason)
         }));
-        let fix = self.published_alone(ends);
+        let fix = self.published_alone(ends.iter().find_map(|(_, end)| end.uris.first()));
         for finding in &mut findings {
             finding.reason = finding.reason.split(" (and at").next().unwrap_or_default().to_owned();
             finding.fix =
