@@ -1,14 +1,13 @@
-//! `alto check`: what is told of whom it asks: name servers that do not answer as they should, resolvers
-//! that validate, and the ALTO servers themselves.
+//! `alto check`: what is told of whom it asks: name servers that do not answer as they should, and
+//! resolvers that validate.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
 mod checking;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use alto_testkit::scripted::Scripted;
 use alto_testkit::signer::{self, Denial, Key, Published, Signature};
@@ -17,7 +16,6 @@ use alto_testkit::wire::{kind, rcode};
 use alto_testkit::{Daemon, NameServer as _, Zone, ZoneFile, bind, nsd, ports, unbound};
 use checking::{GOOD, PREFIX, carried_out, check, check_by_default, codes, findings, found};
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// A name server that has the /24 alone, asked for the /16 around it.
 #[test]
@@ -121,49 +119,6 @@ fn dnssec_breaks() {
     let insecure = asked(&[root, file], &[apex]);
     assert_eq!(codes(&insecure), BTreeSet::from(["dnssec"]), "{insecure:#?}");
     assert_eq!(insecure[0]["severity"], "note");
-}
-
-/// What is behind the URI: a directory, a map, or nothing.
-#[test]
-fn directory() {
-    let folder = TempDir::new().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("net.csv"), "prefix,pid\n0.0.0.0/0,far\n::/0,far\n203.0.113.0/24,near\n")
-        .unwrap();
-    std::fs::write(
-        path("costs.csv"),
-        "src,dst,cost\nnear,near,1\nnear,far,20\nfar,near,20\nfar,far,1\n",
-    )
-    .unwrap();
-    let mut serving = Command::new(env!("CARGO_BIN_EXE_alto"))
-        .args(["serve", "--http", "--listen", "127.0.0.1:0"])
-        .args(["--network-map", &path("net.csv"), "--cost-map", &path("costs.csv")])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(serving.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let uri = line.trim().strip_prefix("listening ").unwrap().to_owned();
-    let check_uri = |uri: &str| {
-        let record = format!(
-            "113.0.203.in-addr.arpa. 600 NAPTR 100 10 \"u\" \"ALTO:http\" \"!.*!{uri}!\" .\n"
-        );
-        let mut file = ZoneFile::from(&Zone::new([]));
-        file.text.push_str(&record);
-        let server = nsd::launch(&[file]);
-        let arguments =
-            ["--prefix", PREFIX, "--allow-private", "--allow-http", "--service", "ALTO:http"];
-        findings(&check(server.address(), &arguments))
-    };
-    let fine = check_uri(&uri);
-    let map = check_uri(&uri.replace("/directory", "/network-map"));
-    let nothing = check_uri(&uri.replace("/directory", "/nothing"));
-    serving.kill().unwrap();
-    serving.wait().unwrap();
-    assert!(fine.is_empty(), "{fine:#?}");
-    for found in [map, nothing] {
-        assert_eq!(codes(&found), BTreeSet::from(["directory"]), "{found:#?}");
-    }
 }
 
 /// Who cannot be asked for is refused, as by `discover`; wrong words are the user's fault.

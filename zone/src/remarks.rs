@@ -8,8 +8,12 @@ use crate::publication::{Entry, Publication};
 impl Publication {
     /// What to tell whoever publishes this, one sentence each.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<String> =
-            self.entries.iter().filter_map(|entry| self.remark(entry)).collect();
+        let mut remarks = Vec::new();
+        for remark in self.entries.iter().filter_map(|entry| self.remark(entry)) {
+            if !remarks.contains(&remark) {
+                remarks.push(remark); // blocks of ports have one in common
+            }
+        }
         let (least, most) = (TTL_MIN.default.as_secs(), TTL_MAX.default.as_secs());
         if !(least..=most).contains(&self.ttl.into()) {
             remarks.push(format!(
