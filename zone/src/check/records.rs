@@ -58,8 +58,8 @@ impl Check<'_> {
         useful.sort_by_key(|record| (record.order, record.preference));
         let first = useful.first().map_or(0, |record| record.order);
         let (name, ttl) = (master_name(name), ttl.unwrap_or(3_600));
-        let lines = (1..).zip(useful).map(|(nth, record)| {
-            let record = Naptr { order: first, preference: nth * 10, ..record };
+        let lines = (1_u16..).zip(useful).map(|(nth, record)| {
+            let record = Naptr { order: first, preference: nth.saturating_mul(10), ..record };
             format!("{name} {ttl} IN NAPTR {}", shown(&record))
         });
         format!("instead of these records write: {}", lines.collect::<Vec<_>>().join("; "))
