@@ -28,6 +28,8 @@ pub(crate) struct Asking<'u> {
     patience: Duration,
     at_once: usize,
     pace: Pace,
+    /// Whether there was any question.
+    asked: bool,
     /// Whether there was any reply to any question.
     heard: bool,
 }
@@ -43,8 +45,14 @@ impl<'u> Asking<'u> {
             patience: config.timeout,
             at_once: usize::try_from(config.in_flight).unwrap_or(usize::MAX).max(1),
             pace: Pace::new(rate, Instant::now()),
+            asked: false,
             heard: false,
         }
+    }
+
+    /// Whether questions were asked, and nobody replied to any.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.asked && !self.heard
     }
 
     /// Asks for all that an examination needs.
@@ -84,6 +92,7 @@ impl<'u> Asking<'u> {
 
     /// Those for whom there was a reply or a certain failure, and those for whom nothing came.
     async fn round(&mut self, names: Vec<Arc<str>>) -> (Vec<Asked>, Vec<Asked>) {
+        self.asked = true;
         let (upstream, patience) = (self.upstream, self.patience);
         let pace = &self.pace;
         let ask = |name: Arc<str>| async move {

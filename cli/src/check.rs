@@ -9,13 +9,14 @@ use alto_zone::check::Check;
 use alto_zone::check_service;
 use ipnet::IpNet;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::args::{CheckOptions, limits};
 use crate::asking::Asking;
 use crate::report::Status;
 use crate::{Failure, findings};
 
-/// So many servers are looked at.
+/// So many servers of each prefix are looked at.
 const MOST_SERVERS: usize = 16;
 
 /// Carries the command out.
@@ -23,41 +24,68 @@ pub(crate) fn run(options: &CheckOptions) -> Result<Status, Failure> {
     let config = options.config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Input)?;
-    match runtime.block_on(examine(options, &config)) {
-        Ok(found) => {
-            findings::tell(&found, options.json)?;
-            Ok(if found.is_empty() { Status::Found } else { Status::None })
-        }
-        Err(error @ Error::NotApplicable { .. }) => {
-            eprintln!("alto: {error}");
-            Ok(Status::Refused)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let (found, any_refused) = runtime.block_on(examine(options, &config))?;
+    findings::tell(&found, options.json)?;
+    Ok(match found.is_empty() {
+        _ if any_refused => Status::Refused,
+        true => Status::Found,
+        false => Status::None,
+    })
 }
 
-async fn examine(options: &CheckOptions, config: &Config) -> Result<Vec<Finding>, Error> {
+/// What is found, and whether there is a prefix that nobody can be asked for.
+async fn examine(options: &CheckOptions, config: &Config) -> Result<(Vec<Finding>, bool), Error> {
     let upstream = configured(&config.backends.dns)?;
     let rules = config.backends.dns.rules(config.policy);
-    let mut asking = Asking::new(&*upstream, &config.backends.dns);
     eprintln!("limits: {}", limits(config));
     if let Err(fault) = check_service(&rules.service) {
         eprintln!("alto: {fault}: what is found here they do not find");
     }
-    let mut all = Vec::new();
+    let mut all = All {
+        asking: Asking::new(&*upstream, &config.backends.dns),
+        found: Vec::new(),
+        servers: BTreeSet::new(),
+        any_refused: false,
+    };
     let prefixes: BTreeSet<IpNet> =
         options.prefixes.iter().map(|prefix| Peer::network(*prefix).net()).collect();
-    for prefix in &prefixes {
-        let mut check = Check::new(*prefix, &rules, options.addresses)?;
-        asking.ask_all(&mut check).await;
-        eprintln!("alto: {prefix}: looked at {}", looked_at(&check));
-        let mut found = check.findings(Instant::now());
-        if !options.no_fetch {
-            found.extend(directories(config, &check).await?);
+    for prefix in prefixes {
+        match Check::new(prefix, &rules, options.addresses) {
+            Ok(check) => all.examine(prefix, check).await,
+            Err(error @ Error::NotApplicable { .. }) => {
+                eprintln!("alto: {error}");
+                all.any_refused = true;
+            }
+            Err(error) => return Err(error),
         }
-        all.extend(found.into_iter().filter(|finding| !all.contains(finding)).collect::<Vec<_>>());
+        if all.asking.is_unheard() {
+            eprintln!("alto: nobody answers: no more is asked");
+            break;
+        }
     }
-    Ok(all)
+    if !options.no_fetch {
+        all.found.extend(directories(config, &all.servers).await?);
+    }
+    Ok((all.found, all.any_refused))
+}
+
+/// What all prefixes have in common, and what is found for them.
+struct All<'u> {
+    asking: Asking<'u>,
+    found: Vec<Finding>,
+    servers: BTreeSet<Url>,
+    any_refused: bool,
+}
+
+impl All<'_> {
+    async fn examine(&mut self, prefix: IpNet, mut check: Check<'_>) {
+        self.asking.ask_all(&mut check).await;
+        eprintln!("alto: {prefix}: looked at {}", looked_at(&check));
+        let found = check.findings(Instant::now()).into_iter();
+        let new: Vec<Finding> = found.filter(|finding| !self.found.contains(finding)).collect();
+        self.found.extend(new);
+        self.servers.extend(check.servers().into_iter().take(MOST_SERVERS));
+    }
 }
 
 /// How much of the prefix was looked at.
@@ -72,10 +100,10 @@ fn looked_at(check: &Check<'_>) -> String {
 }
 
 /// Whether there is a directory behind each URI, with maps that agree.
-async fn directories(config: &Config, check: &Check<'_>) -> Result<Vec<Finding>, Error> {
+async fn directories(config: &Config, servers: &BTreeSet<Url>) -> Result<Vec<Finding>, Error> {
     let guidance = Guidance::new(&config.sections.guidance, &config.sections.fetch, config.policy)?;
     let mut findings = Vec::new();
-    for uri in check.servers().iter().take(MOST_SERVERS) {
+    for uri in servers {
         match guidance.summary(uri).await {
             Err(error) => findings.push(
                 Finding::fault("directory", uri, error.to_string())

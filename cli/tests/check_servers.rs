@@ -140,6 +140,20 @@ fn refusals() {
     }
 }
 
+/// A prefix that nobody can be asked for takes nothing from the others.
+#[test]
+fn refused_beside_others() {
+    let mut file = ZoneFile::from(&Zone::new([]));
+    file.text.push_str(&GOOD.replace("100 10", "100 20").replace("600", "30"));
+    file.text.push('\n');
+    let server = nsd::launch(&[file]);
+    let prefixes = "10.0.0.0/24,192.168.0.0/24,203.0.113.0/24";
+    let output = check(server.address(), &["--no-fetch", "--prefix", prefixes]);
+    assert_eq!(output.status.code(), Some(4));
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert!(found.lines().count() == 1 && found.contains("\"ttl\""), "{found}");
+}
+
 /// RFC 8686 §5.1.3: in a wide prefix the private addresses are left out, the others looked at.
 #[test]
 fn special_addresses_in_a_wide_prefix() {
@@ -193,7 +207,11 @@ fn who_does_not_answer() {
     failing.on_any(|query| vec![query.message(rcode::SERVFAIL).into()]);
     let silent_address = silent.local_addr().unwrap();
     for resolver in [ports::free(), silent_address, refusing.address(), failing.address()] {
-        let arguments = ["--no-fetch", "--prefix", PREFIX, "--set", "dns.timeout=100ms"];
+        let arguments = ["--no-fetch", "--prefix", PREFIX];
         fails(&check(resolver, &arguments), &["unavailable"]);
     }
+    let several = ["--no-fetch", "--prefix", "203.0.112.0/24,203.0.113.0/24,2001:db8::/32"];
+    let output = check(silent_address, &several);
+    fails(&output, &["unavailable"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nobody answers"));
 }

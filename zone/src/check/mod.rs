@@ -10,6 +10,7 @@
 //! ```
 
 mod chain;
+mod failures;
 mod holes;
 mod reach;
 mod records;
@@ -139,7 +140,7 @@ impl<'r> Check<'r> {
     pub fn findings(&self, now: Instant) -> Vec<Finding> {
         let walks: Vec<Walked<'_>> = self.peers.iter().map(|place| self.walk(place, now)).collect();
         let own = self.own(&walks);
-        let mut findings = failures(&own);
+        let mut findings = self.failures(&own);
         findings.extend(self.record_findings(&own));
         findings.extend(self.chain_findings(&own));
         findings.extend(self.reach_findings(&walks));
@@ -193,39 +194,6 @@ struct End {
     uris: Vec<String>,
     /// The rung at which the servers were found.
     rung: Option<usize>,
-}
-
-/// Names nobody could tell about.
-fn failures(own: &Own<'_>) -> Vec<Finding> {
-    let failed = own.iter().filter_map(|(name, seen)| match &seen.content {
-        Content::Failed(Failure::Bogus(why)) => {
-            let fix = "sign the zone again and compare its DS record with its key; until then nobody \
-                       who validates finds a server";
-            Some(Finding::fault("dnssec", name, why.to_string()).fix(fix))
-        }
-        Content::Failed(Failure::Unreachable(_) | Failure::Refused(_)) => {
-            let fix = "see whether the resolver runs and lets us through: alto doctor";
-            Some(Finding::fault("unavailable", name, unreachable(own)).fix(fix))
-        }
-        Content::Failed(failure) => {
-            let fix = "ask each name server of the zone for this name; trackers take this for an outage";
-            Some(Finding::fault("unavailable", name, failure.to_string()).fix(fix))
-        }
-        _ => None,
-    });
-    merged(failed)
-}
-
-/// Why no resolver can be reached: once one has refused, others that are not tried do not say.
-fn unreachable(own: &Own<'_>) -> String {
-    let failures = own.iter().filter_map(|(_, seen)| match &seen.content {
-        Content::Failed(failure) => Some(failure),
-        _ => None,
-    });
-    let refused = |failure: &&Failure| matches!(failure, Failure::Refused(_));
-    let unreachable = |failure: &&Failure| matches!(failure, Failure::Unreachable(_));
-    let telling = failures.clone().find(refused).or_else(|| failures.clone().find(unreachable));
-    telling.map(ToString::to_string).unwrap_or_default()
 }
 
 /// RFC 8686 §5.2.1 advises long ones, of denials too.
