@@ -11,6 +11,9 @@ use std::process::Command;
 use alto_testkit::process::installed;
 use alto_testkit::{NameServer as _, ZoneFile, pdns};
 use checking::{GOOD, PREFIX, carried_out, check, codes, findings, found, is_found_out, lines};
+use proptest::prelude::*;
+use proptest::sample;
+use proptest::test_runner::TestRunner;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -161,4 +164,56 @@ fn overreach() {
     is_found_out("overreach", "203.0.113.9", &[wide, alias], |text, fix| {
         text.to_owned() + &lines(fix)
     });
+}
+
+/// What `alto zone` writes for a prefix.
+fn written(prefix: &str, style: &str) -> String {
+    let arguments =
+        ["zone", "--prefix", prefix, "--style", style, "--uri", "https://a.example/ird"];
+    let output = Command::new(env!("CARGO_BIN_EXE_alto")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// From a sound zone any records are lost, and hosts get PTR records: what is printed, carried out as
+/// often as something is found, makes it sound again.
+#[test]
+fn zones_with_records_lost() {
+    let prefixes = ["203.0.112.0/22", "203.0.113.64/26", "2001:db8::/38", "2001:db8:0:2::/63"];
+    let styles = ["auto", "wildcard", "rfc2317"];
+    let zones = (
+        sample::select(prefixes.to_vec()),
+        sample::select(styles.to_vec()),
+        any::<[u64; 4]>(),
+        any::<[u8; 3]>(),
+    );
+    let config = ProptestConfig { cases: 8, max_shrink_iters: 16, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..config });
+    let outcome =
+        runner.run(&zones, |(prefix, style, kept, hosts)| {
+            let is_kept = |nth: usize| kept[nth / 64 % 4] >> (nth % 64) & 1 == 1;
+            let text = written(prefix, style);
+            let all = text.lines().enumerate();
+            let mut zone: String = all
+                .filter(|(nth, line)| !line.contains(" NAPTR ") || is_kept(*nth))
+                .flat_map(|(_, line)| [line, "\n"])
+                .collect();
+            let host = |last| format!("{last}.113.0.203.in-addr.arpa. 60 PTR host.example.\n");
+            zone.extend(hosts.map(host).into_iter().filter(|_| style != "rfc2317"));
+            let mut left = Vec::new();
+            for _ in 0..4 {
+                left = found(&zone, &["--prefix", prefix, "--addresses", "1024"]);
+                left.retain(|finding| finding["code"] != "overreach");
+                if left.is_empty() {
+                    break;
+                }
+                let fixes = left.iter().map(|finding| finding["fix"].as_str().unwrap());
+                zone.extend(fixes.map(|fix| {
+                    if fix.contains(": alto ") { carried_out(fix) } else { lines(fix) }
+                }));
+            }
+            prop_assert!(left.is_empty(), "{zone}{left:#?}");
+            Ok(())
+        });
+    outcome.unwrap_or_else(|fault| panic!("{fault}"));
 }
