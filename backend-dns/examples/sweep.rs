@@ -133,7 +133,9 @@ impl Upstream for Networks {
         let is_v6 = name.ends_with(".ip6.arpa.");
         let holds = if is_v6 { Holds::NoRecords } else { Holds::Records(vec![record()]) };
         let zone = is_v6.then(|| "8.b.d.0.1.0.a.2.ip6.arpa.".into());
-        Box::pin(async move { Ok(Reply { holds, ttl: 3_600, zone, dnssec: Dnssec::Unknown }) })
+        Box::pin(async move {
+            Ok(Reply { holds, ttl: 3_600, zone, dnssec: Dnssec::Unknown, alias: None })
+        })
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn read(message: &Message, asked: &Name, believed: bool) -> Result<Re
     }
     let ttl = records.iter().map(|(ttl, _)| *ttl).fold(chain.ttl, u32::min);
     let holds = Holds::Records(records.into_iter().map(|(_, record)| record).collect());
-    Ok(Reply { holds, ttl, zone: None, dnssec })
+    Ok(Reply { holds, ttl, zone: None, dnssec, alias: chain.alias() })
 }
 
 /// The validation error the message tells of, if any. There may be other errors beside it.
@@ -102,6 +102,10 @@ impl Chain {
             chain = Self { end: target.clone(), links: chain.links + 1, ttl: chain.ttl.min(ttl) };
         }
         Ok(chain)
+    }
+
+    fn alias(&self) -> Option<Arc<str>> {
+        (self.links > 0).then(|| text_of(&self.end))
     }
 }
 
@@ -162,7 +166,7 @@ fn denial(
         _ => Holds::NoRecords,
     };
     let (ttl, zone) = authority.map_or((0, None), |(ttl, zone)| (ttl, Some(zone)));
-    Ok(Reply { holds, ttl: ttl.min(chain.ttl), zone, dnssec })
+    Ok(Reply { holds, ttl: ttl.min(chain.ttl), zone, dnssec, alias: chain.alias() })
 }
 
 /// RFC 2308 §5: a denial holds for the smaller of the SOA's TTL and its minimum field.
@@ -226,6 +230,7 @@ mod tests {
         let Holds::Records(records) = &reply.holds else { panic!("{reply:?}") };
         assert_eq!(&*records[0].replacement, "out.example.");
         assert_eq!(reply.ttl, 300);
+        assert_eq!(reply.alias.as_deref(), Some("3.0-63.100.51.198.in-addr.arpa."));
     }
 
     proptest! {

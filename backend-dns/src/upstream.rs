@@ -75,6 +75,9 @@ pub struct Reply {
     pub zone: Option<Arc<str>>,
     /// Whether it was authenticated.
     pub dnssec: Dnssec,
+    /// If the name is an alias (RFC 1034 §3.6.2): where that leads, lower case, absolute. All the rest
+    /// is said of that name.
+    pub alias: Option<Arc<str>>,
 }
 
 /// What a name holds.

@@ -86,7 +86,7 @@ impl Upstream for Zone {
 
 fn reply(holds: Holds) -> Reply {
     let zone = Some("51.198.in-addr.arpa.".into());
-    Reply { holds, ttl: 300, zone, dnssec: Dnssec::Unknown }
+    Reply { holds, ttl: 300, zone, dnssec: Dnssec::Unknown, alias: None }
 }
 
 fn names_a() -> Reply {

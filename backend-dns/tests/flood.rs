@@ -35,6 +35,7 @@ impl Upstream for Counting {
             ttl: self.ttl,
             zone: Some(zone.into()),
             dnssec: Dnssec::Unknown,
+            alias: None,
         };
         Box::pin(async move { Ok(reply) })
     }
@@ -123,7 +124,8 @@ struct MostlyDead;
 impl Upstream for MostlyDead {
     fn ask<'a>(&'a self, name: &'a str, _: Duration) -> BoxFuture<'a, Result<Reply, Failure>> {
         let (holds, dnssec) = (Holds::NoRecords, Dnssec::Unknown);
-        let reply = Reply { holds, ttl: 60, zone: Some("46.in-addr.arpa.".into()), dnssec };
+        let reply =
+            Reply { holds, ttl: 60, zone: Some("46.in-addr.arpa.".into()), dnssec, alias: None };
         let is_alive = name.ends_with("46.in-addr.arpa.");
         Box::pin(async move { if is_alive { Ok(reply) } else { std::future::pending().await } })
     }

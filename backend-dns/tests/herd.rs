@@ -61,7 +61,13 @@ impl Upstream for Counting {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let holds = if name == R24 { Holds::Records(vec![record()]) } else { Holds::NoRecords };
-            Ok(Reply { holds, ttl: 600, zone: Some(R24.into()), dnssec: Dnssec::Unknown })
+            Ok(Reply {
+                holds,
+                ttl: 600,
+                zone: Some(R24.into()),
+                dnssec: Dnssec::Unknown,
+                alias: None,
+            })
         })
     }
 }

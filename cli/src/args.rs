@@ -251,7 +251,7 @@ pub(crate) struct CheckOptions {
     pub(crate) prefixes: Vec<ipnet::IpNet>,
 
     /// Look at no more than so many addresses of each prefix, spread evenly.
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub(crate) addresses: u32,
 
     /// Leave out whether the servers found answer with a directory.
@@ -270,9 +270,10 @@ pub(crate) struct CheckOptions {
 }
 
 impl CheckOptions {
-    /// The configuration: as for `discover`, then the flags of fetching, then `--set`.
+    /// The configuration: as for `discover` but for the limits, then the flags of fetching, then
+    /// `--set`.
     pub(crate) fn config(&self) -> Result<Config, Error> {
-        self.setup.config_with(self.fetching.flags())
+        self.setup.config_within(CHECK_LIMITS, self.fetching.flags())
     }
 }
 
@@ -338,6 +339,11 @@ const COMMAND_LIMITS: [(&str, &str); 5] = [
     ("fetch.waiting", "10000"),
 ];
 
+/// All that `check` asks may be asked of one name server, which drops replies to those who ask too fast:
+/// NSD above 200 a second unless told otherwise.
+const CHECK_LIMITS: [(&str, &str); 3] =
+    [("dns.zone_qps", "100"), ("dns.total_qps", "100000"), ("dns.in_flight", "32")];
+
 impl Setup {
     /// The configuration: the command's limits, then the file, then the flags.
     pub(crate) fn config(&self) -> Result<Config, Error> {
@@ -349,8 +355,17 @@ impl Setup {
         &self,
         flags: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Config, Error> {
+        self.config_within(COMMAND_LIMITS, flags)
+    }
+
+    /// The same with limits of one command.
+    fn config_within(
+        &self,
+        limits: [(&str, &str); 3],
+        flags: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Result<Config, Error> {
         let mut config = Config::default();
-        for (key, value) in COMMAND_LIMITS.into_iter().filter(|(key, _)| known(key)) {
+        for (key, value) in limits.into_iter().filter(|(key, _)| known(key)) {
             config.set(key, value)?;
         }
         if let Some(path) = &self.config {

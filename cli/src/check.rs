@@ -1,21 +1,22 @@
 //! `alto check`: what a network has published, as trackers will find it.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use alto_backend_dns::upstream::{Upstream, configured};
+use alto_backend_dns::upstream::configured;
 use alto_discovery::guidance::{Guidance, MediaType};
-use alto_discovery::{Config, Error, Finding};
-use alto_zone::check::{Check, Seen};
-use futures_util::{StreamExt as _, stream};
+use alto_discovery::{Config, Error, Finding, Peer};
+use alto_zone::check::Check;
+use alto_zone::check_service;
+use ipnet::IpNet;
 use tokio::time::Instant;
+use url::Url;
 
-use crate::args::CheckOptions;
+use crate::args::{CheckOptions, limits};
+use crate::asking::Asking;
 use crate::report::Status;
 use crate::{Failure, findings};
 
-/// Questions under way at a time.
-const AT_ONCE: usize = 32;
-/// So many servers are looked at.
+/// So many servers of each prefix are looked at.
 const MOST_SERVERS: usize = 16;
 
 /// Carries the command out.
@@ -23,60 +24,86 @@ pub(crate) fn run(options: &CheckOptions) -> Result<Status, Failure> {
     let config = options.config()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Input)?;
-    match runtime.block_on(examine(options, &config)) {
-        Ok(found) => {
-            findings::tell(&found, options.json)?;
-            Ok(if found.is_empty() { Status::Found } else { Status::None })
-        }
-        Err(error @ Error::NotApplicable { .. }) => {
-            eprintln!("alto: {error}");
-            Ok(Status::Refused)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let (found, any_refused) = runtime.block_on(examine(options, &config))?;
+    findings::tell(&found, options.json)?;
+    Ok(match found.is_empty() {
+        _ if any_refused => Status::Refused,
+        true => Status::Found,
+        false => Status::None,
+    })
 }
 
-async fn examine(options: &CheckOptions, config: &Config) -> Result<Vec<Finding>, Error> {
+/// What is found, and whether there is a prefix that nobody can be asked for.
+async fn examine(options: &CheckOptions, config: &Config) -> Result<(Vec<Finding>, bool), Error> {
     let upstream = configured(&config.backends.dns)?;
     let rules = config.backends.dns.rules(config.policy);
-    let mut all = Vec::new();
-    for prefix in &options.prefixes {
-        let mut check = Check::new(*prefix, &rules, options.addresses)?;
-        ask_all(&*upstream, config, &mut check).await;
-        let (addresses, names) = (check.addresses(), check.names());
-        eprintln!("alto: {prefix}: looked at {addresses} addresses by {names} names");
-        let mut found = check.findings(Instant::now());
-        if !options.no_fetch {
-            found.extend(directories(config, &check).await?);
-        }
-        all.extend(found.into_iter().filter(|finding| !all.contains(finding)).collect::<Vec<_>>());
+    eprintln!("limits: {}", limits(config));
+    if let Err(fault) = check_service(&rules.service) {
+        eprintln!("alto: {fault}: what is found here they do not find");
     }
-    Ok(all)
+    let mut all = All {
+        asking: Asking::new(&*upstream, &config.backends.dns),
+        found: Vec::new(),
+        servers: BTreeSet::new(),
+        any_refused: false,
+    };
+    let prefixes: BTreeSet<IpNet> =
+        options.prefixes.iter().map(|prefix| Peer::network(*prefix).net()).collect();
+    for prefix in prefixes {
+        match Check::new(prefix, &rules, options.addresses) {
+            Ok(check) => all.examine(prefix, check).await,
+            Err(error @ Error::NotApplicable { .. }) => {
+                eprintln!("alto: {error}");
+                all.any_refused = true;
+            }
+            Err(error) => return Err(error),
+        }
+        if all.asking.is_unheard() {
+            eprintln!("alto: nobody answers: no more is asked");
+            break;
+        }
+    }
+    if !options.no_fetch {
+        all.found.extend(directories(config, &all.servers).await?);
+    }
+    Ok((all.found, all.any_refused))
 }
 
-async fn ask_all(upstream: &dyn Upstream, config: &Config, check: &mut Check<'_>) {
-    let patience = config.backends.dns.timeout;
-    loop {
-        let names = check.missing();
-        if names.is_empty() {
-            return;
-        }
-        let ask = |name: Arc<str>| async move {
-            let reply = upstream.ask(&name, patience).await;
-            (name, Seen::from(reply))
-        };
-        let mut replies = stream::iter(names).map(ask).buffer_unordered(AT_ONCE);
-        while let Some((name, seen)) = replies.next().await {
-            check.learn(name, seen);
-        }
+/// What all prefixes have in common, and what is found for them.
+struct All<'u> {
+    asking: Asking<'u>,
+    found: Vec<Finding>,
+    servers: BTreeSet<Url>,
+    any_refused: bool,
+}
+
+impl All<'_> {
+    async fn examine(&mut self, prefix: IpNet, mut check: Check<'_>) {
+        self.asking.ask_all(&mut check).await;
+        eprintln!("alto: {prefix}: looked at {}", looked_at(&check));
+        let found = check.findings(Instant::now()).into_iter();
+        let new: Vec<Finding> = found.filter(|finding| !self.found.contains(finding)).collect();
+        self.found.extend(new);
+        self.servers.extend(check.servers().into_iter().take(MOST_SERVERS));
     }
+}
+
+/// How much of the prefix was looked at.
+fn looked_at(check: &Check<'_>) -> String {
+    let (looked_at, of) = (check.addresses(), check.size());
+    let names = check.names();
+    if u128::try_from(looked_at).is_ok_and(|all| all == of) {
+        return format!("all {of} addresses by {names} names");
+    }
+    let of = if of < 1 << 20 { of.to_string() } else { format!("2^{}", of.ilog2()) };
+    format!("{looked_at} of {of} addresses by {names} names")
 }
 
 /// Whether there is a directory behind each URI, with maps that agree.
-async fn directories(config: &Config, check: &Check<'_>) -> Result<Vec<Finding>, Error> {
+async fn directories(config: &Config, servers: &BTreeSet<Url>) -> Result<Vec<Finding>, Error> {
     let guidance = Guidance::new(&config.sections.guidance, &config.sections.fetch, config.policy)?;
     let mut findings = Vec::new();
-    for uri in check.servers().iter().take(MOST_SERVERS) {
+    for uri in servers {
         match guidance.summary(uri).await {
             Err(error) => findings.push(
                 Finding::fault("directory", uri, error.to_string())

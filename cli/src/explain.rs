@@ -17,11 +17,9 @@ struct Entry {
 /// Prints what there is to say about a code, or about all.
 pub(crate) fn run(code: Option<&str>) -> Result<Status, Failure> {
     let wanted: Vec<&Entry> =
-        ENTRIES.iter().filter(|entry| code.is_none_or(|code| code == entry.code)).collect();
+        ENTRIES.iter().filter(|entry| code.is_none_or(|code| is(entry, code))).collect();
     if wanted.is_empty() {
-        let codes: Vec<&str> = ENTRIES.iter().map(|entry| entry.code).collect();
-        let code = code.unwrap_or_default();
-        return Err(Failure::Usage(format!("no code `{code}`; there are: {}", codes.join(", "))));
+        return Err(Failure::Usage(no_such(code.unwrap_or_default())));
     }
     let text = wanted.iter().fold(String::new(), |mut text, entry| {
         let Entry { code, means, mend, source } = entry;
@@ -32,6 +30,36 @@ pub(crate) fn run(code: Option<&str>) -> Result<Status, Failure> {
     });
     std::io::stdout().write_all(text.as_bytes()).map_err(Failure::Output)?;
     Ok(Status::Found)
+}
+
+fn is(entry: &Entry, code: &str) -> bool {
+    entry.code.eq_ignore_ascii_case(code.trim())
+}
+
+/// Names the nearest code, or all if none is near.
+fn no_such(code: &str) -> String {
+    let lower = code.trim().to_ascii_lowercase();
+    let near = ENTRIES.iter().map(|entry| (edits(entry.code, &lower), entry.code)).min();
+    if let Some((edits, nearest)) = near.filter(|(edits, _)| *edits <= 1 + lower.len() / 4) {
+        debug_assert!(edits > 0, "it would have been found");
+        return format!("no code `{code}`; did you mean `{nearest}`?");
+    }
+    let codes: Vec<&str> = ENTRIES.iter().map(|entry| entry.code).collect();
+    format!("no code `{code}`; there are: {}", codes.join(", "))
+}
+
+/// How many letters must be put in, left out or replaced to make one word of the other.
+fn edits(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (nth, letter) in (1..).zip(one.chars()) {
+        let mut diagonal = std::mem::replace(&mut row[0], nth);
+        for (at, second) in (1..).zip(other.chars()) {
+            let replaced = diagonal + usize::from(letter != second);
+            diagonal = row[at];
+            row[at] = replaced.min(row[at] + 1).min(row[at - 1] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
 }
 
 const fn entry(
@@ -160,7 +188,7 @@ const ENTRIES: &[Entry] = &[
     entry(
         "wildcard-hidden",
         "A wildcard names a server, but does not answer for names that exist, such as those of hosts that \
-         have a PTR record. They do not find it.",
+         have a PTR record, nor for names below those. They do not find it.",
         "put the record at the name above the wildcard as well, where each walk comes by.",
         "RFC 4592 §2.2.1, RFC 8686 §5.2.1",
     ),
@@ -299,6 +327,19 @@ mod tests {
         ] {
             assert!(ENTRIES.iter().any(|entry| entry.code == code), "{code}");
         }
+    }
+
+    #[test]
+    fn typing_errors() {
+        for (typed, nearest) in
+            [("hoel", "hole"), ("Regexpp", "regexp"), ("wildcard_hidden", "wildcard-hidden")]
+        {
+            let told = no_such(typed);
+            assert!(told.ends_with(&format!("did you mean `{nearest}`?")), "{told}");
+        }
+        assert!(no_such("something else").contains("there are: both-fields, "));
+        assert!(ENTRIES.iter().any(|entry| is(entry, "Wildcard-HIDDEN")));
+        assert_eq!(edits("kitten", "sitting"), 3);
     }
 
     #[test]

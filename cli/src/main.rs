@@ -3,6 +3,7 @@
 
 mod alto_servers;
 mod args;
+mod asking;
 mod check;
 mod demo;
 mod discover;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use alto_discovery::Policy;
-use alto_zone::{Entry, Format, PortBlock, Publication, Record, ServerLine, Style};
+use alto_zone::{Entry, Format, PortBlock, Publication, ServerLine, Style, ZoneName};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use ipnet::IpNet;
 
@@ -42,9 +42,14 @@ pub(crate) struct ZoneOptions {
     #[arg(long, value_name = "S", default_value = "auto", value_parser = ["auto", "per-name", "wildcard", "rfc2317"])]
     style: String,
 
+    /// With --style rfc2317: the zone that hosts' names lead into, if it is not FIRST/LENGTH at the
+    /// name of the /24.
+    #[arg(long, value_name = "NAME")]
+    child_zone: Option<ZoneName>,
+
     /// Write only what belongs to this zone, such as 100.51.198.in-addr.arpa.
     #[arg(long, value_name = "NAME")]
-    zone: Option<String>,
+    zone: Option<ZoneName>,
 
     /// Also accept servers with private addresses.
     #[arg(long)]
@@ -57,7 +62,14 @@ pub(crate) fn run(options: &ZoneOptions) -> Result<Status, Failure> {
     let format: Format = options.format.parse().map_err(Failure::Usage)?;
     let mut records = publication.records().map_err(|fault| Failure::Usage(fault.to_string()))?;
     if let Some(zone) = &options.zone {
-        records.retain(|record| lies_in(record, zone));
+        records.retain(|record| zone.holds(&record.owner));
+        if records.is_empty() {
+            let zone = zone.as_str();
+            return Err(Failure::Usage(format!("nothing of this belongs to the zone {zone}")));
+        }
+    }
+    for remark in publication.remarks() {
+        eprintln!("alto: {remark}");
     }
     format.check(&records).map_err(|fault| Failure::Usage(fault.to_string()))?;
     std::io::stdout().write_all(format.write(&records).as_bytes()).map_err(Failure::Output)?;
@@ -83,15 +95,10 @@ impl ZoneOptions {
                 "rfc2317" => Style::Rfc2317,
                 _ => Style::Auto,
             },
+            child_zone: self.child_zone.clone(),
             policy: Policy { allow_private_servers: self.allow_private, ..Policy::default() },
         })
     }
-}
-
-fn lies_in(record: &Record, zone: &str) -> bool {
-    let zone = format!("{}.", zone.trim_end_matches('.').to_ascii_lowercase());
-    let labels = record.owner.strip_suffix(&zone);
-    labels.is_some_and(|labels| labels.is_empty() || labels.ends_with('.'))
 }
 
 /// Prefixes and their servers, in the order of the command line.

@@ -1,65 +1,15 @@
-//! `alto check`: for each code a zone on a real name server that has the fault and is found out, and
-//! one that has it mended and is not.
+//! `alto check`: for each code of a record a zone on a real name server that has the fault and is found
+//! out, and one that has it mended and is not.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod checking;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-use alto_testkit::signer::{self, Key};
-use alto_testkit::unbound::{Reasons, Validation};
-use alto_testkit::{Daemon, NameServer as _, Zone, ZoneFile, nsd, unbound};
-use serde_json::Value;
-use tempfile::TempDir;
-
-const PREFIX: &str = "203.0.113.0/24";
-const GOOD: &str =
-    r#"113.0.203.in-addr.arpa. 600 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#;
-
-fn check(resolver: SocketAddr, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alto"));
-    command.args(["check", "--json", "--allow-documentation"]);
-    command.args(["--resolver", &resolver.to_string()]).args(arguments).output().unwrap()
-}
-
-fn findings(output: &Output) -> Vec<Value> {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() < Some(2), "{errors}");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let findings: Vec<Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(output.status.code(), Some(i32::from(!findings.is_empty())), "{findings:#?}");
-    findings
-}
-
-/// What is found in a zone of these lines of a master file.
-fn found(zone: &str, arguments: &[&str]) -> Vec<Value> {
-    let mut file = ZoneFile::from(&Zone::new([]));
-    file.text.push_str(zone);
-    let server = nsd::launch(&[file]);
-    findings(&check(server.address(), &[&["--no-fetch"], arguments].concat()))
-}
-
-fn codes(findings: &[Value]) -> BTreeSet<&str> {
-    findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect()
-}
-
-/// A zone with this fault is found out by this code and no other; `mend` makes one of it, with the fix
-/// that is printed, that is silent.
-fn is_found_out(code: &str, prefix: &str, faulty: &[&str], mend: impl Fn(&str, &str) -> String) {
-    let text: String = faulty.iter().flat_map(|line| [line, "\n"]).collect();
-    let findings = found(&text, &["--prefix", prefix]);
-    assert_eq!(codes(&findings), BTreeSet::from([code]), "{findings:#?}");
-    let finding = &findings[0];
-    for field in ["severity", "name", "reason", "fix"] {
-        assert!(finding[field].as_str().is_some_and(|text| !text.is_empty()), "{finding}");
-    }
-    let mended = mend(&text, finding["fix"].as_str().unwrap());
-    let left = found(&mended, &["--prefix", prefix]);
-    assert!(left.is_empty(), "{code}: {mended}{left:#?}");
-}
+use alto_testkit::{NameServer as _, ZoneFile, nsd};
+use checking::{GOOD, PREFIX, check, codes, findings, found, is_found_out, lines};
 
 /// The fix is a record, to stand where the first line stood.
 fn written(text: &str, fix: &str) -> String {
@@ -144,62 +94,42 @@ fn policy() {
 /// RFC 3403 §4.1: one order, and a preference each.
 #[test]
 fn order() {
-    let second = r#"113.0.203.in-addr.arpa. 600 IN NAPTR 200 10 "u" "ALTO:https" "!.*!https://b.example/ird!" ."#;
-    let equal = r#"113.0.203.in-addr.arpa. 600 IN NAPTR 100 10 "u" "ALTO:https" "!.*!https://b.example/ird!" ."#;
-    let right = r#"113.0.203.in-addr.arpa. 600 IN NAPTR 100 20 "u" "ALTO:https" "!.*!https://b.example/ird!" ."#;
-    is_found_out("order", PREFIX, &[second, GOOD], becomes(right));
-    is_found_out("order", PREFIX, &[equal, GOOD], becomes(right));
-}
-
-/// RFC 8686 §3.4; the command that is printed writes what is missing.
-#[test]
-fn hole() {
-    for (prefix, zone) in [
-        ("203.0.112.0/23", GOOD),
-        (
-            "203.0.113.0/30",
-            r#"2.113.0.203.in-addr.arpa. 600 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#,
-        ),
-        (
-            "2001:db8::/31",
-            r#"8.b.d.0.1.0.0.2.ip6.arpa. 600 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#,
-        ),
-    ] {
-        let mut text = format!("{zone}\n");
-        let mut left = found(&text, &["--prefix", prefix]);
-        assert_eq!(codes(&left), BTreeSet::from(["hole"]), "{left:#?}");
-        for finding in &left {
-            let fix = finding["fix"].as_str().unwrap();
-            let arguments = fix.strip_prefix("append to the zone: alto ").unwrap();
-            let mut alto = Command::new(env!("CARGO_BIN_EXE_alto"));
-            let output = alto.args(arguments.split(' ')).output().unwrap();
-            text.push_str(&String::from_utf8(output.stdout).unwrap());
-        }
-        left = found(&text, &["--prefix", prefix]);
-        assert!(left.is_empty(), "{text}{left:#?}");
+    for place in ["200 10", "100 10"] {
+        let second = GOOD.replace("100 10", place).replace("a.example", "b.example");
+        is_found_out("order", PREFIX, &[&second, GOOD], |_, fix| lines(fix));
     }
-    let nothing = found("", &["--prefix", PREFIX]);
-    assert_eq!((nothing.len(), &nothing[0]["name"]), (1, &Value::from(PREFIX)));
-}
-
-/// RFC 4592 §2.2.1: hosts with PTR records have no part in a wildcard.
-#[test]
-fn wildcard_hidden() {
-    let wild = r#"*.113.0.203.in-addr.arpa. 600 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#;
-    let host = "5.113.0.203.in-addr.arpa. 600 PTR host.example.";
-    let faulty = [wild, host];
-    is_found_out("wildcard-hidden", PREFIX, &faulty, |text, fix| {
-        format!("{text}{}\n", fix.strip_prefix("write: ").unwrap())
-    });
-    assert!(found(&format!("{wild}\n"), &["--prefix", PREFIX]).is_empty(), "nobody is hidden");
 }
 
 #[test]
 fn ttl() {
     let brief = r#"113.0.203.in-addr.arpa. 30 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#;
     let long = r#"113.0.203.in-addr.arpa. 604800 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#;
-    is_found_out("ttl", PREFIX, &[brief], becomes(GOOD));
-    is_found_out("ttl", PREFIX, &[long], becomes(GOOD));
+    for (faulty, ttl) in [(brief, " 30 "), (long, " 604800 ")] {
+        is_found_out("ttl", PREFIX, &[faulty], |text, fix| {
+            let to = fix.strip_prefix("publish the records with a TTL of ").unwrap();
+            text.replace(ttl, &format!(" {to} "))
+        });
+    }
+}
+
+/// RFC 2308 §5: how long a denial holds is in the SOA record.
+#[test]
+fn ttl_of_denials() {
+    let asked = |ttl: u32, least: u32| {
+        let own = format!(
+            ". {ttl} IN SOA ns.root. h.root. 1 3600 600 86400 {least}\n. 600 NS ns.root.\n"
+        );
+        let file = ZoneFile { apex: ".".into(), text: format!("{own}{GOOD}\n") };
+        let server = nsd::launch(&[file]);
+        findings(&check(server.address(), &["--no-fetch", "--prefix", PREFIX]))
+    };
+    for (ttl, least) in [(5, 3600), (3600, 5)] {
+        let found = asked(ttl, least);
+        assert_eq!(codes(&found), BTreeSet::from(["ttl"]), "{found:#?}");
+        let fix = found[0]["fix"].as_str().unwrap();
+        assert!(fix.contains("SOA record, and its TTL, to 3600"), "{fix}");
+    }
+    assert!(asked(3600, 3600).is_empty());
 }
 
 /// RFC 3958 §2.2.4.
@@ -236,98 +166,6 @@ fn target() {
     let end = r#"x.example. 600 NAPTR 100 20 "u" "ALTO:https" "!.*!https://b.example/!" ."#;
     is_found_out("target", PREFIX, &[here, GOOD], |text, _| format!("{text}{end}\n"));
     is_found_out("target", PREFIX, &[other, here, GOOD], becomes(end));
-}
-
-/// RFC 8686 §5.2.1: a /16's record speaks for its other holders too.
-#[test]
-fn overreach() {
-    let wide =
-        r#"0.203.in-addr.arpa. 600 NAPTR 100 10 "u" "ALTO:https" "!.*!https://a.example/ird!" ."#;
-    is_found_out("overreach", "203.0.113.0/24", &[wide], becomes(GOOD));
-}
-
-/// A name server that has the /24 alone, asked for the /16 around it.
-#[test]
-fn unavailable() {
-    let apex = "113.0.203.in-addr.arpa.";
-    let text = format!(
-        "{apex} 600 IN SOA ns.example. hostmaster.example. 1 3600 600 86400 600\n\
-         {apex} 600 IN NS ns.example.\n"
-    );
-    let server = nsd::launch(&[ZoneFile { apex: apex.into(), text }]);
-    let found = findings(&check(server.address(), &["--no-fetch", "--prefix", PREFIX]));
-    assert_eq!(codes(&found), BTreeSet::from(["unavailable"]), "{found:#?}");
-    assert!(self::found(GOOD, &["--prefix", PREFIX]).is_empty());
-}
-
-/// RFC 8686 §6.1: a zone that is not signed, one that is, and one whose key is not that of the anchor.
-#[test]
-fn dnssec() {
-    let zone = Zone::parse([GOOD]).unwrap();
-    let [ours, other] = [Key::new(1), Key::new(2)];
-    let signed_by = |key: &Key| nsd::launch(&[signer::signed_root(&zone, &[], key)]);
-    let behind_validator = |authority: &Daemon| {
-        let validation =
-            Validation { anchor: ours.ds("."), zones: Vec::new(), reasons: Reasons::Told };
-        unbound::launch_validating(authority.address(), &validation)
-    };
-    let asked = |resolver: &Daemon| {
-        findings(&check(resolver.address(), &["--no-fetch", "--prefix", PREFIX]))
-    };
-    let unsigned = nsd::launch(&[ZoneFile::from(&zone)]);
-    let insecure = asked(&unbound::launch(unsigned.address()));
-    assert_eq!(codes(&insecure), BTreeSet::from(["dnssec"]), "{insecure:#?}");
-    assert_eq!(insecure[0]["severity"], "note");
-    let signed = signed_by(&ours);
-    let secure = asked(&behind_validator(&signed));
-    assert!(secure.is_empty(), "{secure:#?}");
-    let forged = signed_by(&other);
-    let bogus = asked(&behind_validator(&forged));
-    assert_eq!(codes(&bogus), BTreeSet::from(["dnssec"]), "{bogus:#?}");
-    assert_eq!(bogus[0]["severity"], "fault");
-}
-
-/// What is behind the URI: a directory, a map, or nothing.
-#[test]
-fn directory() {
-    let folder = TempDir::new().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    std::fs::write(path("net.csv"), "prefix,pid\n0.0.0.0/0,far\n::/0,far\n203.0.113.0/24,near\n")
-        .unwrap();
-    std::fs::write(
-        path("costs.csv"),
-        "src,dst,cost\nnear,near,1\nnear,far,20\nfar,near,20\nfar,far,1\n",
-    )
-    .unwrap();
-    let mut serving = Command::new(env!("CARGO_BIN_EXE_alto"))
-        .args(["serve", "--http", "--listen", "127.0.0.1:0"])
-        .args(["--network-map", &path("net.csv"), "--cost-map", &path("costs.csv")])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(serving.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let uri = line.trim().strip_prefix("listening ").unwrap().to_owned();
-    let check_uri = |uri: &str| {
-        let record = format!(
-            "113.0.203.in-addr.arpa. 600 NAPTR 100 10 \"u\" \"ALTO:http\" \"!.*!{uri}!\" .\n"
-        );
-        let mut file = ZoneFile::from(&Zone::new([]));
-        file.text.push_str(&record);
-        let server = nsd::launch(&[file]);
-        let arguments =
-            ["--prefix", PREFIX, "--allow-private", "--allow-http", "--service", "ALTO:http"];
-        findings(&check(server.address(), &arguments))
-    };
-    let fine = check_uri(&uri);
-    let map = check_uri(&uri.replace("/directory", "/network-map"));
-    let nothing = check_uri(&uri.replace("/directory", "/nothing"));
-    serving.kill().unwrap();
-    serving.wait().unwrap();
-    assert!(fine.is_empty(), "{fine:#?}");
-    for found in [map, nothing] {
-        assert_eq!(codes(&found), BTreeSet::from(["directory"]), "{found:#?}");
-    }
 }
 
 /// Each code that this file finds, and each of `alto doctor`, is explained.
@@ -370,13 +208,4 @@ fn explanations() {
         assert!(text.starts_with(&format!("{code}\n")) && all.contains(&text), "{text}");
     }
     assert_eq!(explain(&["no-such-code"]).0, Some(2));
-}
-
-/// Who cannot be asked for is refused, as by `discover`.
-#[test]
-fn refusals() {
-    let resolver: SocketAddr = "127.0.0.1:9".parse().unwrap();
-    let private = check(resolver, &["--no-fetch", "--prefix", "10.0.0.0/24"]);
-    assert_eq!(private.status.code(), Some(4));
-    assert_eq!(check(resolver, &["--no-fetch"]).status.code(), Some(2));
 }

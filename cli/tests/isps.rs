@@ -192,6 +192,7 @@ macro_rules! sections {
 sections! {
     five_minutes: "Five minutes",
     what_trackers_ask_for: "What trackers ask for",
+    changing: "When servers change",
     bind: "BIND",
     nsd: "NSD",
     knot: "Knot DNS",

@@ -11,6 +11,17 @@ use ipnet::IpNet;
 pub enum Fault {
     /// A prefix with bits set behind its length.
     HostBits(IpNet),
+    /// A form in which IPv6 carries IPv4 addresses: nobody asks for it as IPv6.
+    Embedded {
+        /// The prefix.
+        net: IpNet,
+        /// What trackers ask for instead.
+        asked: IpNet,
+    },
+    /// ALTO without a protocol that trackers look for (RFC 8686 §3.1).
+    NoProtocol(String),
+    /// Records that nobody may remember.
+    NoTtl,
     /// A prefix that is there twice.
     Twice(String),
     /// A server that whoever finds it will not use.
@@ -45,6 +56,14 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HostBits(net) => write!(f, "{net} has host bits; did you mean {}?", net.trunc()),
+            Self::Embedded { net, asked } => {
+                write!(f, "{net}: trackers ask for {asked} instead; publish that")
+            }
+            Self::NoProtocol(service) => write!(
+                f,
+                "service {service}: trackers look for ALTO:https, or ALTO:http (RFC 8686 §3.1)"
+            ),
+            Self::NoTtl => f.write_str("a TTL of 0 makes each tracker ask for each peer; try 3600"),
             Self::Twice(what) => write!(f, "{what} is there twice"),
             Self::Server { uri, why } => write!(f, "nobody would use the server {uri}: {why}"),
             Self::UriTooLong(uri) => {

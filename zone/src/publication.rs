@@ -1,10 +1,11 @@
 //! What a network wants to say.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use alto_backend_dns::naptr::{self, Reading, judge};
-use alto_backend_dns::service::Service;
-use alto_discovery_core::Policy;
+use alto_backend_dns::service::{Service, Wanted};
+use alto_discovery_core::{Peer, Policy};
 use ipnet::IpNet;
 
 use crate::fault::Fault;
@@ -27,6 +28,9 @@ pub struct Publication {
     pub ttl: u32,
     /// Where records are put.
     pub style: Style,
+    /// With [`Style::Rfc2317`]: the zone that hosts' names lead into, if it is not `FIRST/LENGTH` at the
+    /// name of the /24 (RFC 2317 §4 leaves its name to the holders).
+    pub child_zone: Option<ZoneName>,
     /// Which servers whoever finds them may contact.
     pub policy: Policy,
 }
@@ -78,6 +82,41 @@ pub enum Style {
     Rfc2317,
 }
 
+/// The name of a zone: lower case, absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneName(String);
+
+impl ZoneName {
+    /// The name, with its last dot.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a name (lower case, absolute) is the zone's own or lies below it.
+    pub fn holds(&self, name: &str) -> bool {
+        let labels = name.strip_suffix(self.as_str());
+        labels.is_some_and(|labels| labels.is_empty() || labels.ends_with('.'))
+    }
+}
+
+impl FromStr for ZoneName {
+    type Err = String;
+
+    /// Reads a name with or without its last dot. RFC 2317 puts `/` there; nothing is taken that would
+    /// mean something else in a master file.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_/".contains(&octet);
+        let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain);
+        // Two octets more on the wire (RFC 1035 §3.1).
+        if name.len() <= 253 && name.split('.').all(is_label) {
+            Ok(Self(name.to_ascii_lowercase() + "."))
+        } else {
+            Err("wanted: the name of a zone, such as 100.51.198.in-addr.arpa".into())
+        }
+    }
+}
+
 impl Default for Publication {
     fn default() -> Self {
         Self {
@@ -85,6 +124,7 @@ impl Default for Publication {
             service: Service::default(),
             ttl: 3_600,
             style: Style::default(),
+            child_zone: None,
             policy: Policy::default(),
         }
     }
@@ -105,6 +145,18 @@ impl ServerLine {
     }
 }
 
+/// Checks that trackers look for what the records of a service offer.
+///
+/// # Errors
+/// [`Fault::NoProtocol`] if it is ALTO in no protocol that they know (RFC 7286 §5).
+pub fn check_service(service: &Service) -> Result<(), Fault> {
+    let offers = |wanted: Wanted<'_>| matches!(wanted.protocol, Some("http" | "https"));
+    if service.rounds().all(|wanted| wanted.tag == "alto" && !offers(wanted)) {
+        return Err(Fault::NoProtocol(service.to_string()));
+    }
+    Ok(())
+}
+
 impl Publication {
     /// The most records that are written.
     pub const LIMIT: u128 = 1_000_000;
@@ -120,9 +172,12 @@ impl Publication {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        if self.ttl > LONGEST_TTL {
-            return Err(Fault::Ttl(self.ttl));
+        match self.ttl {
+            0 => return Err(Fault::NoTtl),
+            ttl if ttl > LONGEST_TTL => return Err(Fault::Ttl(ttl)),
+            _ => {}
         }
+        check_service(&self.service)?;
         let mut seen = BTreeSet::new();
         for entry in &self.entries {
             entry.check()?;
@@ -176,6 +231,10 @@ impl Entry {
     fn check(&self) -> Result<(), Fault> {
         if self.net != self.net.trunc() {
             return Err(Fault::HostBits(self.net));
+        }
+        let asked = Peer::network(self.net).net();
+        if asked != self.net {
+            return Err(Fault::Embedded { net: self.net, asked });
         }
         match self.ports {
             Some(_) if self.net.prefix_len() != self.net.max_prefix_len() => {

@@ -15,7 +15,8 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The octets of IPv4 addresses (RFC 8686 §3.4, Table 1). Here a wildcard never saves a record.
+    /// The octets of IPv4 addresses (RFC 8686 §3.4, Table 1). No wildcards: all hosts can be named, and
+    /// those that have PTR records are to find their servers too.
     pub(crate) const IPV4: Self =
         Self { width: 32, step: 8, asked: &[8, 16, 24, 32], wildcards: None };
     /// The nibbles of IPv6 addresses. A prefix longer than /64 has more hosts than can be named.

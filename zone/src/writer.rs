@@ -135,7 +135,7 @@ impl Records<'_> {
         self.all.push(Record { owner, origin, ttl: self.publication.ttl, data });
     }
 
-    /// The prefix by which a host's name lies in a zone of its own.
+    /// The prefix by which a host's name lies in a zone of its own. Single hosts do if that zone is named.
     fn rfc2317_prefix(&self, family: Family, label: Label) -> Option<IpNet> {
         let is_host = family == Family::V4 && label.at.length == Shape::IPV4.width;
         if self.publication.style != Style::Rfc2317 || !is_host {
@@ -143,7 +143,9 @@ impl Records<'_> {
         }
         let nets = self.publication.entries.iter().filter(|entry| entry.ports.is_none());
         let nets = nets.map(|entry| entry.net).filter(|net| Family::of(*net) == Family::V4);
-        let small = nets.filter(|net| (ZONE_V4 + 1..Shape::IPV4.width).contains(&net.prefix_len()));
+        let named = u8::from(self.publication.child_zone.is_some());
+        let lengths = ZONE_V4 + 1..Shape::IPV4.width + named;
+        let small = nets.filter(|net| lengths.contains(&net.prefix_len()));
         small.filter(|net| block(*net).contains(label.at)).max_by_key(IpNet::prefix_len)
     }
 
@@ -151,7 +153,9 @@ impl Records<'_> {
     fn put_behind_cname(&mut self, name: &str, prefix: IpNet, colour: Colour) {
         let (host, zone) = name.split_once('.').unwrap_or((name, ""));
         let first = block(prefix).bits << (Shape::IPV4.width - prefix.prefix_len()) & 0xff;
-        let child = format!("{first}/{}.{zone}", prefix.prefix_len());
+        let usual = || format!("{first}/{}.{zone}", prefix.prefix_len());
+        let named = self.publication.child_zone.as_ref();
+        let child = named.map_or_else(usual, |name| name.as_str().to_owned());
         let target = format!("{host}.{child}");
         self.push(name.into(), zone.into(), Data::Cname(target.clone()));
         self.servers(&target, &child, colour);

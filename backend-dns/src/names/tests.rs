@@ -55,7 +55,7 @@ impl Upstream for Scripted {
 
 fn denial(holds: Holds, ttl: u32) -> Reply {
     let zone = Some("51.198.in-addr.arpa.".into());
-    Reply { holds, ttl, zone, dnssec: Dnssec::Unknown }
+    Reply { holds, ttl, zone, dnssec: Dnssec::Unknown, alias: None }
 }
 
 fn names(upstream: &Arc<Scripted>, cut: NxdomainCut) -> Names {

@@ -10,6 +10,16 @@ pub const CANNOT_HOLD: [u8; 5] = [24, 26, 28, 31, 32];
 
 /// Starts BIND 9 as the authority for these zones.
 pub fn launch(zones: &[ZoneFile]) -> Daemon {
+    launch_with(zones, String::new())
+}
+
+/// The same with so many replies of a kind a second (`rate-limit`): of those above that each second one
+/// is cut short, the others are dropped.
+pub fn launch_limiting(zones: &[ZoneFile], per_second: u32) -> Daemon {
+    launch_with(zones, format!("rate-limit {{ responses-per-second {per_second}; }};"))
+}
+
+fn launch_with(zones: &[ZoneFile], rate: String) -> Daemon {
     let clauses = zones.iter().enumerate().fold(String::new(), |mut text, (number, zone)| {
         writeln!(text, r#"zone "{}" {{ type primary; file "{number}.zone"; }};"#, zone.apex)
             .expect("writing to a string");
@@ -35,6 +45,7 @@ pub fn launch(zones: &[ZoneFile]) -> Daemon {
   empty-zones-enable no;
   notify no;
   minimal-responses yes;
+  {rate}
 }};
 controls {{ }};
 {clauses}"#

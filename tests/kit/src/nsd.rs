@@ -6,6 +6,16 @@ use crate::name_server::{Daemon, Recipe, ZoneFile};
 
 /// Starts NSD as the authority for these zones.
 pub fn launch(zones: &[ZoneFile]) -> Daemon {
+    // It drops replies above 200 a second to one network unless told not to.
+    launch_with(zones, "rrl-ratelimit: 0")
+}
+
+/// The same with response rate limiting as it ships.
+pub fn launch_limiting(zones: &[ZoneFile]) -> Daemon {
+    launch_with(zones, "")
+}
+
+fn launch_with(zones: &[ZoneFile], rate: &'static str) -> Daemon {
     let clauses = zones.iter().enumerate().fold(String::new(), |mut text, (number, zone)| {
         let apex = &zone.apex;
         writeln!(text, "zone:\n  name: \"{apex}\"\n  zonefile: \"{number}.zone\"")
@@ -16,7 +26,6 @@ pub fn launch(zones: &[ZoneFile]) -> Daemon {
         program: "nsd",
         debian_package: "nsd",
         arguments: &["-d", "-c"],
-        // It drops replies above 200 a second to one network unless told not to.
         configuration: Box::new(move |folder, address| {
             let (ip, port, folder) = (address.ip(), address.port(), folder.display());
             format!(
@@ -31,7 +40,7 @@ pub fn launch(zones: &[ZoneFile]) -> Daemon {
   xfrdfile: "{folder}/xfrd.state"
   xfrdir: "{folder}"
   zonelistfile: "{folder}/zone.list"
-  rrl-ratelimit: 0
+  {rate}
 remote-control:
   control-enable: no
 {clauses}"#

@@ -71,7 +71,7 @@ impl Check<'_> {
                 let reason = format!(
                     "leads on to {name} after {MAX_HOPS} records that lead on: nobody follows further"
                 );
-                let fix = format!("let {} hold the server's record: {HOLD}", path[0]);
+                let fix = format!("let {} hold the server's record: {HOLD}", self.holder(&path[0]));
                 findings.push(Finding::fault("depth", &path[0], reason).fix(fix));
             } else {
                 self.look_at(&last, &name, findings);
@@ -91,7 +91,8 @@ impl Check<'_> {
             }
             _ => return,
         };
-        let fix = format!("put the server's record there, or let {from} hold it: {HOLD}");
+        let fix =
+            format!("put the server's record there, or let {} hold it: {HOLD}", self.holder(from));
         findings.push(Finding::fault("target", from, reason).fix(fix));
     }
 }

@@ -10,9 +10,12 @@
 //! ```
 
 mod chain;
+mod failures;
+mod holes;
 mod reach;
 mod records;
 mod sample;
+mod text;
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -52,47 +55,62 @@ pub struct Seen {
     /// In seconds; of a failure nothing.
     ttl: Option<u32>,
     dnssec: Dnssec,
+    /// The name that it is said of, if the one asked for is an alias.
+    alias: Option<Arc<str>>,
 }
 
 impl From<Result<Reply, Failure>> for Seen {
     fn from(reply: Result<Reply, Failure>) -> Self {
         match reply {
-            Ok(Reply { holds, ttl, dnssec, .. }) => {
+            Ok(Reply { holds, ttl, dnssec, alias, .. }) => {
                 let content = match holds {
                     Holds::Records(records) => Content::Records(records.into()),
                     Holds::NoRecords => Content::NoRecords,
                     Holds::NoName => Content::NoName,
                 };
-                Self { content, ttl: Some(ttl), dnssec }
+                Self { content, ttl: Some(ttl), dnssec, alias }
             }
             Err(failure) => {
                 let bogus = matches!(failure, Failure::Bogus(_));
                 let dnssec = if bogus { Dnssec::Bogus } else { Dnssec::Unknown };
-                Self { content: Content::Failed(failure), ttl: None, dnssec }
+                Self { content: Content::Failed(failure), ttl: None, dnssec, alias: None }
             }
         }
     }
 }
 
 impl<'r> Check<'r> {
-    /// The examination for `prefix` by at most this many of its addresses, spread evenly.
+    /// The examination for `prefix` by at most this many of its addresses, spread evenly. Those nobody
+    /// can be asked for, such as private ones in a wide prefix, are left out.
     ///
     /// # Errors
-    /// If nobody can be asked for the prefix; see [`Plan::new`].
+    /// If nobody can be asked for any of them; see [`Plan::new`].
     pub fn new(prefix: IpNet, rules: &'r Rules, addresses: u32) -> Result<Self, Error> {
         let prefix = prefix.trunc();
         let plan = |net| Plan::new(net, rules.granularity, rules.transition, rules.policy);
         let mut peers = Vec::new();
+        let mut refusal = None;
         for net in sample::inside(prefix, addresses) {
-            let Plan { rungs, fallback } = plan(net)?;
-            peers.push(Place { net, rungs, fallback });
+            match plan(net) {
+                Ok(Plan { rungs, fallback }) => peers.push(Place { net, rungs, fallback }),
+                Err(error) => refusal = Some(error),
+            }
         }
-        Ok(Self { prefix, rules, peers, seen: BTreeMap::new() })
+        match refusal {
+            Some(error) if peers.is_empty() => Err(error),
+            _ => Ok(Self { prefix, rules, peers, seen: BTreeMap::new() }),
+        }
     }
 
     /// How many addresses of the prefix are looked at.
     pub fn addresses(&self) -> usize {
         self.peers.len()
+    }
+
+    /// How many addresses the prefix has; of 2^128 one fewer.
+    pub fn size(&self) -> u128 {
+        let bits = self.prefix.max_prefix_len() - self.prefix.prefix_len();
+        1_u128.checked_shl(bits.into()).unwrap_or(u128::MAX)
     }
 
     /// How many names were asked for.
@@ -122,7 +140,7 @@ impl<'r> Check<'r> {
     pub fn findings(&self, now: Instant) -> Vec<Finding> {
         let walks: Vec<Walked<'_>> = self.peers.iter().map(|place| self.walk(place, now)).collect();
         let own = self.own(&walks);
-        let mut findings = failures(&own);
+        let mut findings = self.failures(&own);
         findings.extend(self.record_findings(&own));
         findings.extend(self.chain_findings(&own));
         findings.extend(self.reach_findings(&walks));
@@ -130,6 +148,16 @@ impl<'r> Check<'r> {
         findings.extend(signatures(&own));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         findings
+    }
+
+    /// Where the aliases of a name lead.
+    fn alias_of(&self, name: &str) -> Option<&Arc<str>> {
+        self.seen.get(name)?.alias.as_ref()
+    }
+
+    /// The name at which the records of a name stand: itself, unless it is an alias.
+    fn holder<'n>(&'n self, name: &'n Arc<str>) -> &'n Arc<str> {
+        self.alias_of(name).unwrap_or(name)
     }
 
     fn rung_names(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -166,23 +194,6 @@ struct End {
     uris: Vec<String>,
     /// The rung at which the servers were found.
     rung: Option<usize>,
-}
-
-/// Names nobody could tell about.
-fn failures(own: &Own<'_>) -> Vec<Finding> {
-    let failed = own.iter().filter_map(|(name, seen)| match &seen.content {
-        Content::Failed(Failure::Bogus(why)) => {
-            let fix = "sign the zone again and compare its DS record with its key; until then nobody \
-                       who validates finds a server";
-            Some(Finding::fault("dnssec", name, why.to_string()).fix(fix))
-        }
-        Content::Failed(failure) => {
-            let fix = "ask each name server of the zone for this name; trackers take this for an outage";
-            Some(Finding::fault("unavailable", name, failure.to_string()).fix(fix))
-        }
-        _ => None,
-    });
-    merged(failed)
 }
 
 /// RFC 8686 §5.2.1 advises long ones, of denials too.

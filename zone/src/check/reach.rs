@@ -1,4 +1,4 @@
-//! Whom the records reach: holes in the prefix, what wildcards miss, and who is reached beyond it.
+//! Whom the records reach: what wildcards miss, and who is reached beyond the prefix.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,18 +6,15 @@ use std::time::Duration;
 
 use alto_backend_dns::fact::{Content, Fact, Failure};
 use alto_backend_dns::naptr::{LeadsTo, Naptr};
-use alto_backend_dns::service::Service;
+use alto_backend_dns::plan::Rung;
 use alto_backend_dns::walk::Walk;
 use alto_discovery_core::{Dnssec, Error, Finding, Origin, Trace, Validity};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
 use super::records::shown;
+use super::text::master_name;
 use super::{Check, End, Place, Walked, merged};
-use crate::names::Family;
-
-/// So many holes are told of one by one.
-const MOST_HOLES: usize = 16;
 
 impl Check<'_> {
     pub(super) fn reach_findings(&self, walks: &[Walked<'_>]) -> Vec<Finding> {
@@ -63,56 +60,6 @@ impl Check<'_> {
         Walked { place, asked, end }
     }
 
-    /// Addresses without a server, as the largest prefixes in which none has one.
-    fn holes(&self, ends: &[(&Place, &End)], explained: &BTreeSet<IpNet>) -> Vec<Finding> {
-        let is_hole =
-            |(place, end): &(&Place, &End)| end.uris.is_empty() && !explained.contains(&place.net);
-        let mut nets: BTreeSet<IpNet> = BTreeSet::new();
-        let mut with: BTreeMap<IpNet, bool> = BTreeMap::new();
-        for entry in ends {
-            for block in self.blocks(entry.0.net) {
-                *with.entry(block).or_default() |= !entry.1.uris.is_empty();
-            }
-        }
-        for entry in ends.iter().filter(|entry| is_hole(entry)) {
-            let empty = self.blocks(entry.0.net).find(|block| !with[block]);
-            nets.insert(empty.unwrap_or(entry.0.net));
-        }
-        let example = ends.iter().find_map(|(_, end)| end.uris.first());
-        let more = nets.len().saturating_sub(MOST_HOLES);
-        let findings = nets.iter().take(MOST_HOLES).enumerate().map(|(nth, net)| {
-            let last = nth + 1 == MOST_HOLES && more > 0;
-            self.hole(*net, example, if last { more } else { 0 })
-        });
-        findings.collect()
-    }
-
-    fn hole(&self, net: IpNet, example: Option<&String>, more: usize) -> Finding {
-        let mut reason = if net == self.prefix && example.is_none() {
-            "no server is found for any address".to_owned()
-        } else {
-            "no server is found, other than for addresses beside it".into()
-        };
-        if more > 0 {
-            reason = format!("{reason} ({more} more such prefixes)");
-        }
-        let uri = example.map_or("https://YOUR-SERVER/ird", |uri| uri);
-        let service = &self.rules.service;
-        let usual = *service == Service::default();
-        let service = if usual { String::new() } else { format!(" --service {service}") };
-        let fix = format!("append to the zone: alto zone --prefix {net} --uri {uri}{service}");
-        Finding::fault("hole", net, reason).fix(fix)
-    }
-
-    /// The prefix and the blocks of asked lengths in it around an address, the largest first.
-    fn blocks(&self, net: IpNet) -> impl Iterator<Item = IpNet> {
-        let (prefix, shape) = (self.prefix, Family::of(net).shape());
-        let lengths =
-            shape.asked.iter().copied().filter(move |length| *length > prefix.prefix_len());
-        let block = move |length| IpNet::new(net.addr(), length).map_or(net, |block| block.trunc());
-        [prefix].into_iter().chain(lengths.map(block))
-    }
-
     /// Names above those asked for that exist: wildcards may stand below them.
     pub(super) fn wildcards(&self) -> Vec<Arc<str>> {
         let names = self.peers.iter().flat_map(|place| place.rungs.iter().skip(1));
@@ -148,17 +95,32 @@ impl Check<'_> {
 
     fn hidden_at(&self, name: &Arc<str>, places: &[&Place]) -> Finding {
         let wildcard = wildcard(name);
-        let example = &places[0].rungs[0].name;
+        let (example, count) = (places[0].net.addr(), places.len());
+        let of = if count == 1 {
+            example.to_string()
+        } else {
+            format!("{count} of the addresses looked at, such as {example},")
+        };
+        let verb = if count == 1 { "does" } else { "do" };
         let reason = format!(
-            "does not answer for names that exist, such as {example}: {} of the addresses looked at \
-             do not find its server",
-            places.len()
+            "does not answer for names that exist, nor below them: {of} {verb} not find its server"
         );
-        let seen = &self.seen[&wildcard];
-        let first = self.records_of(&wildcard).first().map(shown).unwrap_or_default();
-        let ttl = seen.ttl.unwrap_or(3_600);
-        let fix = format!("write: {name} {ttl} IN NAPTR {first}");
+        let is_wide = |rung: &Rung| rung.net.prefix_len() < self.prefix.prefix_len();
+        let fix = if places[0].rungs.iter().any(|rung| rung.name == *name && is_wide(rung)) {
+            self.published_alone(self.servers_of(&wildcard).first())
+        } else {
+            self.once_more(&wildcard, name)
+        };
         Finding::fault("wildcard-hidden", &wildcard, reason).fix(fix)
+    }
+
+    /// The records of a wildcard, to stand at the name above it as well.
+    fn once_more(&self, wildcard: &str, name: &Arc<str>) -> String {
+        let ttl = self.seen.get(wildcard).and_then(|seen| seen.ttl).unwrap_or(3_600);
+        let name = master_name(self.holder(name));
+        let records = self.records_of(wildcard).iter();
+        let lines = records.map(|record| format!("{name} {ttl} IN NAPTR {}", shown(record)));
+        format!("write: {}", lines.collect::<Vec<_>>().join("; "))
     }
 
     fn records_of(&self, name: &str) -> &[Naptr] {
@@ -185,13 +147,11 @@ impl Check<'_> {
             let reason = format!("speaks for all of {}, not for {} alone", rung.net, self.prefix);
             Finding::note("overreach", &rung.name, reason)
         }));
+        let fix = self.published_alone(ends.iter().find_map(|(_, end)| end.uris.first()));
         for finding in &mut findings {
             finding.reason = finding.reason.split(" (and at").next().unwrap_or_default().to_owned();
-            let longer = format!(
-                "if that is not agreed with whom else it speaks for: alto zone --prefix {} --uri ...",
-                self.prefix
-            );
-            finding.fix = Some(longer);
+            finding.fix =
+                Some(format!("if that is not agreed with whom else it speaks for: {fix}"));
         }
         findings
     }

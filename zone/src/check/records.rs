@@ -9,6 +9,7 @@ use alto_backend_dns::service::Wanted;
 use alto_discovery_core::{Finding, parse_uri};
 use url::Url;
 
+use super::text::master_name;
 use super::{Check, Own, merged};
 
 impl Check<'_> {
@@ -18,11 +19,14 @@ impl Check<'_> {
             _ => None,
         });
         let findings = sets.flat_map(|(name, seen, records)| {
-            let taken = self.taken(records);
+            let (taken, name) = (self.taken(records), self.holder(name));
             let single =
                 records.iter().filter_map(|record| self.refusal(record, !taken.is_empty()));
             let single = single.map(|fault| fault.finding(name, seen.ttl));
-            single.chain(order(name, &taken)).collect::<Vec<_>>()
+            let order = order(&taken).map(|reason| {
+                Finding::note("order", name, reason).fix(self.in_order(name, seen.ttl, records))
+            });
+            single.chain(order).collect::<Vec<_>>()
         });
         merged(findings)
     }
@@ -44,6 +48,21 @@ impl Check<'_> {
     pub(super) fn taken(&self, records: &[Naptr]) -> Vec<Taken> {
         let verdicts = self.rules.service.rounds().map(|wanted| self.judge(records, wanted));
         verdicts.map(|verdict| verdict.taken).find(|taken| !taken.is_empty()).unwrap_or_default()
+    }
+
+    /// The records that are of use, all in one order, each with a preference of its own, and none before
+    /// another that it stood behind.
+    fn in_order(&self, name: &str, ttl: Option<u32>, records: &[Naptr]) -> String {
+        let is_taken = |record: &&Naptr| !self.taken(std::slice::from_ref(*record)).is_empty();
+        let mut useful: Vec<Naptr> = records.iter().filter(is_taken).cloned().collect();
+        useful.sort_by_key(|record| (record.order, record.preference));
+        let first = useful.first().map_or(0, |record| record.order);
+        let (name, ttl) = (master_name(name), ttl.unwrap_or(3_600));
+        let lines = (1_u16..).zip(useful).map(|(nth, record)| {
+            let record = Naptr { order: first, preference: nth.saturating_mul(10), ..record };
+            format!("{name} {ttl} IN NAPTR {}", shown(&record))
+        });
+        format!("instead of these records write: {}", lines.collect::<Vec<_>>().join("; "))
     }
 
     fn judge(&self, records: &[Naptr], wanted: Wanted<'_>) -> Verdict {
@@ -88,7 +107,8 @@ impl Fault<'_> {
     fn finding(&self, name: &Arc<str>, ttl: Option<u32>) -> Finding {
         let reason = format!("{}: {}", shown(self.record), self.why);
         let mended = self.mended().map(|record| {
-            format!("write: {name} {} IN NAPTR {}", ttl.unwrap_or(3_600), shown(&record))
+            let (name, ttl) = (master_name(name), ttl.unwrap_or(3_600));
+            format!("write: {name} {ttl} IN NAPTR {}", shown(&record))
         });
         let fix = mended.unwrap_or_else(|| self.advice());
         Finding::fault(self.code(), name, reason).fix(fix)
@@ -131,13 +151,19 @@ impl Fault<'_> {
         let scheme = self.wanted.protocol.is_none_or(|protocol| uri.scheme() == protocol);
         let mended = Naptr {
             flags: (*b"u").into(),
-            services: self.wanted.to_string().into_bytes().into(),
+            services: offered(self.wanted, uri.scheme()).into_bytes().into(),
             regexp: format!("!.*!{uri}!").into_bytes().into(),
             replacement: ".".into(),
             ..self.record.clone()
         };
         (scheme && mended != *self.record).then_some(mended)
     }
+}
+
+/// What a record offers that is to be found: of ALTO without a protocol nothing is.
+fn offered(wanted: Wanted<'_>, scheme: &str) -> String {
+    let known = PROTOCOLS.into_iter().find(|known| wanted.tag == "alto" && *known == scheme);
+    Wanted { protocol: wanted.protocol.or(known), ..wanted }.to_string()
 }
 
 /// A URI in whatever stands in place of `!.*!URI!`.
@@ -170,23 +196,17 @@ fn quoted(text: &[u8]) -> String {
 
 /// RFC 3403 §4.1: whoever takes the first order that matches never looks at another; among equals
 /// anybody's choice is right.
-fn order(name: &Arc<str>, taken: &[Taken]) -> Option<Finding> {
+fn order(taken: &[Taken]) -> Option<String> {
     let (first, others) = taken.split_first()?;
     if let Some(other) = others.iter().find(|other| other.order != first.order) {
-        let reason = format!(
+        return Some(format!(
             "orders {} and {}: whoever keeps to RFC 3403 §4.1 never comes to the second",
             first.order, other.order
-        );
-        let fix = "give all records the same order, and different preferences";
-        return Some(Finding::note("order", name, reason).fix(fix));
+        ));
     }
     let equal = taken.windows(2).find(|pair| pair[0].preference == pair[1].preference)?;
-    let reason = format!(
+    Some(format!(
         "two records with order {} and preference {}: clients differ in which they take",
         equal[0].order, equal[0].preference
-    );
-    Some(
-        Finding::note("order", name, reason)
-            .fix("give each its own preference, the lowest to the best"),
-    )
+    ))
 }

@@ -18,7 +18,7 @@ pub(super) fn inside(prefix: IpNet, most: u32) -> impl Iterator<Item = IpNet> {
     chosen.into_iter().map(move |bits| address(prefix, bits).into())
 }
 
-fn bits(address: IpAddr) -> u128 {
+pub(super) fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_bits().into(),
         IpAddr::V6(v6) => v6.to_bits(),
