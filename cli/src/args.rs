@@ -163,6 +163,10 @@ struct Fetching {
     #[arg(long)]
     allow_http: bool,
 
+    /// Where links of a directory may lead: to its own site, or anywhere.
+    #[arg(long, value_name = "same-site|any")]
+    links: Option<String>,
+
     /// Forgive faults known from other ALTO servers, each with a warning.
     #[arg(long)]
     lenient: bool,
@@ -202,6 +206,7 @@ impl Fetching {
         [
             ("fetch.ca_file", self.ca.clone()),
             ("policy.allow_http", truth(self.allow_http)),
+            ("guidance.links", self.links.clone()),
             ("guidance.lenient", truth(self.lenient)),
         ]
         .into_iter()

@@ -16,6 +16,7 @@ use crate::error::{Error, Fault, Warning};
 use crate::plan::{Link, Placed, Plan, Planned, Wanted, further, offered};
 use crate::resource::{Got, Reader, Reply, Whole};
 use crate::server_table::{Maps, ServerTable, agree, as_advertised};
+use crate::site::Site;
 
 /// Directories read for one server, the root included, and how deep they may link.
 const MOST_DIRECTORIES: usize = 10;
@@ -79,8 +80,10 @@ impl Loader {
         root: Got<Directory>,
         held: Option<&Loaded>,
     ) -> Result<Loaded, Error> {
-        let mut directories = self.directories(server, root).await;
-        let planned = Planned::new(&directories.placed(), self.wanted());
+        let site = Site::new(self.config.links, server, &root.uri);
+        let wanted = Wanted { metric: &self.config.metric, ecs: self.config.ecs, site: &site };
+        let mut directories = self.directories(server, root, wanted).await;
+        let planned = Planned::new(&directories.placed(), wanted);
         directories.problems.extend(planned.problems);
         if !planned.plan.has_costs() {
             return Err(self.no_costs(server, directories));
@@ -106,24 +109,25 @@ impl Loader {
         })
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted { metric: &self.config.metric, ecs: self.config.ecs }
-    }
-
     /// The server's directory, and those it links to as long as something is still missing (RFC
     /// 7285 §9.2.4). Of these one that fails is done without.
-    async fn directories(&self, server: &Url, root: Got<Directory>) -> Directories {
+    async fn directories(
+        &self,
+        server: &Url,
+        root: Got<Directory>,
+        wanted: Wanted<'_>,
+    ) -> Directories {
         let mut found = Directories::default();
         let mut known = vec![server.clone()];
-        let mut queue = found.add(root, 1);
-        while !Planned::new(&found.placed(), self.wanted()).plan.is_complete(self.wanted()) {
+        let mut queue = found.add(root, 1, wanted.site);
+        while !Planned::new(&found.placed(), wanted).plan.is_complete(wanted) {
             let Some((uri, depth)) = queue.pop_front() else { break };
             if known.contains(&uri) || known.len() == MOST_DIRECTORIES || depth > MOST_DEPTH {
                 continue;
             }
             known.push(uri.clone());
             match self.reader.get::<Whole<Directory>>(&uri).await {
-                Ok(got) => queue.extend(found.add(got, depth)),
+                Ok(got) => queue.extend(found.add(got, depth, wanted.site)),
                 Err(error) => found.problems.push(error),
             }
         }
@@ -243,12 +247,12 @@ impl Loader {
 
 impl Directories {
     /// Adds a directory of that depth, and gives those it links to.
-    fn add(&mut self, got: Got<Directory>, depth: usize) -> VecDeque<(Url, usize)> {
+    fn add(&mut self, got: Got<Directory>, depth: usize, site: &Site) -> VecDeque<(Url, usize)> {
         let validity = got.freshness.validity;
         self.validity = Some(self.validity.map_or(validity, |shortest| shortest.and(validity)));
         self.warnings.extend(got.warnings);
         let (mut links, mut problems) = (VecDeque::new(), Vec::new());
-        for link in further((&got.uri, &got.message)) {
+        for link in further((&got.uri, &got.message), site) {
             match link {
                 Ok(uri) => links.push_back((uri, depth + 1)),
                 Err(error) => problems.push(error),

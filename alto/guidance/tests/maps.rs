@@ -249,7 +249,51 @@ async fn a_failed_directory_is_no_absence() {
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
 }
 
-/// RFC 7285 §9.2: links of a directory are checked like any URI from the network.
+/// Links lead to the server's own site, unless told otherwise; a refused one is named, and nobody is
+/// asked there: neither for a map, nor for endpoint costs, nor for a further directory.
+#[tokio::test]
+async fn links_to_other_sites_are_refused() {
+    let (own, other) = (server(), server());
+    says(&other, ECS, MediaType::EndpointCosts, "{}");
+    let elsewhere = other.uri("").replace("127.0.0.1", "localhost");
+    let (cost, ecs) = (cost_entry("num"), ecs_entry("num"));
+    let more = r#", "more": {"uri": "/ird", "media-type": "application/alto-directory+json"}"#;
+    for resources in [
+        cost.replace(r#""uri": "cost""#, &format!(r#""uri": "{elsewhere}/cost""#)),
+        ecs.replace(r#""uri": "/ecs""#, &format!(r#""uri": "{elsewhere}/ecs""#)),
+        more.replace(r#""uri": "/ird""#, &format!(r#""uri": "{elsewhere}/ird""#)),
+    ] {
+        says(&own, "/ird", MediaType::Directory, directory(&resources));
+        let error = refused(&guidance(&[]), &own).await;
+        assert_eq!((error.code(), error.is_refusal()), ("other-site", true), "{error}");
+        assert!(error.to_string().contains(&elsewhere), "{error}");
+        assert!(error.to_string().contains("guidance.links"), "{error}");
+    }
+    assert!(other.log().is_empty());
+
+    // What is there beside it is used, and the link is named in a warning.
+    let resources = cost + &ecs.replace(r#""/ecs""#, &format!(r#""{elsewhere}/ecs""#));
+    says(&own, "/ird", MediaType::Directory, directory(&resources));
+    let judgement = ask(&guidance(&[]), &[ird(&own)]).await.unwrap();
+    assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
+    let codes: Vec<&str> = judgement.warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!((codes, other.log().len()), (vec!["other-site"], 0));
+}
+
+/// `guidance.links = any`: a network map and its costs may be on another host.
+#[tokio::test]
+async fn links_anywhere_on_demand() {
+    let (own, other) = (server(), server());
+    let elsewhere = other.uri("/cost").replace("127.0.0.1", "localhost");
+    let entry = cost_entry("num").replace(r#""uri": "cost""#, &format!(r#""uri": "{elsewhere}""#));
+    says(&own, "/ird", MediaType::Directory, directory(&entry));
+    let judgement = ask(&guidance(&[("guidance.links", "any")]), &[ird(&own)]).await.unwrap();
+    assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
+    assert_eq!((own.count(COST), other.count(COST)), (0, 1));
+}
+
+/// RFC 7285 §9.2: links of a directory are checked like any URI from the network, also where they
+/// may lead to other sites.
 #[tokio::test]
 async fn links_are_checked() {
     for (link, code) in [
@@ -261,8 +305,9 @@ async fn links_are_checked() {
         let server = server();
         let entry = cost_entry("num").replace(r#""uri": "cost""#, &format!(r#""uri": "{link}""#));
         says(&server, "/ird", MediaType::Directory, directory(&entry));
-        let error = refused(&guidance(&[]), &server).await;
+        let error = refused(&guidance(&[("guidance.links", "any")]), &server).await;
         assert_eq!((error.code(), error.is_refusal()), (code, true), "{error}");
+        assert!(refused(&guidance(&[]), &server).await.is_refusal());
     }
 }
 
