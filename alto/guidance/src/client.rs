@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use alto_discovery_core::{self as core, Policy};
-use alto_fetch::{FetchConfig, Fetcher};
-use alto_messages::{EndpointCosts, PidName, ReadOptions};
+use alto_fetch::{FetchConfig, Fetcher, Freshness};
+use alto_messages::{PidName, ReadOptions};
 use alto_selection::Pid;
 use ipnet::IpNet;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::answers::{Asked, Costs};
 use crate::config::{EcsUse, GuidanceConfig};
 use crate::ecs;
 use crate::error::{Error, Fault, Warning};
@@ -164,15 +165,12 @@ impl Guidance {
         let table = self.store.get(server).await?;
         let mut judgement = by_maps(&table, consumer, candidates);
         if let Some(link) = self.endpoint_costs_due(&table, consumer) {
-            if let Some(error) = self.store.failing(server) {
-                return Err(error);
+            let asked = Asked { link: link.clone(), consumer: consumer.address.to_canonical() };
+            let (costs, warnings) = self.endpoint_costs(server, asked, candidates).await?;
+            for (judged, candidate) in judgement.candidates.iter_mut().zip(candidates) {
+                judged.cost = costs.get(&candidate.to_canonical()).copied().flatten();
             }
-            let costs = self.endpoint_costs(link, consumer, candidates, &mut judgement.warnings);
-            let costs = costs.await;
-            self.store.note(server, &costs);
-            for (judged, cost) in judgement.candidates.iter_mut().zip(costs?) {
-                judged.cost = cost;
-            }
+            judgement.warnings.extend(warnings);
         }
         Ok(judgement)
     }
@@ -192,27 +190,53 @@ impl Guidance {
         table.ecs.as_ref().filter(|_| due)
     }
 
+    /// The costs of candidates: those told before, as long as they hold, and the rest by asking.
     async fn endpoint_costs(
         &self,
-        link: &Link,
-        consumer: Consumer,
+        server: &Url,
+        asked: Asked,
         candidates: &[IpAddr],
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<Option<f64>>, Error> {
-        let Loader { reader, config } = &self.store.loader;
-        let questions = ecs::questions(link, config.direction, consumer.address, candidates);
-        let mut answers: Vec<EndpointCosts> = Vec::new();
-        for question in questions.map_err(|fault| Error::new(&link.uri, fault))? {
+    ) -> Result<(Costs, Vec<Warning>), Error> {
+        let candidates: Vec<IpAddr> = candidates.iter().map(IpAddr::to_canonical).collect();
+        let mut costs = self.store.answers().told(&asked, &candidates, Instant::now());
+        let unknown: Vec<IpAddr> =
+            candidates.into_iter().filter(|candidate| !costs.contains_key(candidate)).collect();
+        if unknown.is_empty() {
+            return Ok((costs, Vec::new()));
+        }
+        if let Some(error) = self.store.failing(server) {
+            return Err(error);
+        }
+        let answers = self.ask_for_costs(&asked, &unknown).await;
+        self.store.note(server, &answers);
+        let mut warnings = Vec::new();
+        for (told, freshness, forgiven) in answers? {
+            if !freshness.no_store {
+                self.store.answers().keep(&asked, &told, freshness.validity, Instant::now());
+            }
+            costs.extend(told);
+            warnings.extend(forgiven);
+        }
+        Ok((costs, warnings))
+    }
+
+    /// What each question brought.
+    async fn ask_for_costs(
+        &self,
+        asked: &Asked,
+        candidates: &[IpAddr],
+    ) -> Result<Vec<(Costs, Freshness, Vec<Warning>)>, Error> {
+        let (Loader { reader, config }, link) = (&self.store.loader, &asked.link);
+        let questions = ecs::questions(link, config.direction, asked.consumer, candidates);
+        let mut answers = Vec::new();
+        for (part, question) in questions.map_err(|fault| Error::new(&link.uri, fault))? {
             let got = reader.endpoint_costs(&link.uri, &question).await?;
             as_advertised(link, &got.message.cost_type)?;
-            warnings.extend(got.warnings);
-            answers.push(got.message);
+            let cost = |of| ecs::cost(&got.message, config.direction, asked.consumer, of);
+            let costs = part.into_iter().map(|candidate| (candidate, cost(candidate))).collect();
+            answers.push((costs, got.freshness, got.warnings));
         }
-        let cost = |candidate: &IpAddr| {
-            let of = |answer| ecs::cost(answer, config.direction, consumer.address, *candidate);
-            answers.iter().find_map(of)
-        };
-        Ok(candidates.iter().map(cost).collect())
+        Ok(answers)
     }
 }
 

@@ -15,6 +15,8 @@ pub struct GuidanceConfig {
     pub memory: usize,
     /// When endpoint costs are asked for (`guidance.ecs`).
     pub ecs: EcsUse,
+    /// The octets that endpoint costs may take together until they expire (`guidance.ecs_memory`).
+    pub ecs_memory: usize,
     /// Where the links of directories may lead (`guidance.links`).
     pub links: Links,
     /// Whether faults known from other servers are forgiven (`guidance.lenient`).
@@ -55,6 +57,15 @@ const MEMORY: Setting<usize> = Setting {
     source: "project: the table of the largest deployment known takes 10 MiB",
 };
 
+/// Octets of all endpoint costs that are kept.
+const ECS_MEMORY: Setting<usize> = Setting {
+    key: "guidance.ecs_memory",
+    default: 8 << 20,
+    floor: 0,
+    ceiling: 1 << 30,
+    source: "project: 1,000 consumers that asked about 100 candidates each; 0 keeps none",
+};
+
 const METRIC: &str = "guidance.metric";
 const DIRECTION: &str = "guidance.direction";
 const ECS: &str = "guidance.ecs";
@@ -76,6 +87,7 @@ impl Default for GuidanceConfig {
             direction: Direction::default(),
             memory: MEMORY.default,
             ecs: EcsUse::default(),
+            ecs_memory: ECS_MEMORY.default,
             links: Links::default(),
             strictness: Strictness::default(),
         }
@@ -84,7 +96,8 @@ impl Default for GuidanceConfig {
 
 impl GuidanceConfig {
     /// All keys.
-    pub const KEYS: &'static [&'static str] = &[METRIC, DIRECTION, MEMORY.key, ECS, LINKS, LENIENT];
+    pub const KEYS: &'static [&'static str] =
+        &[METRIC, DIRECTION, MEMORY.key, ECS, ECS_MEMORY.key, LINKS, LENIENT];
 
     /// Sets `key` to the value that `text` says.
     ///
@@ -101,10 +114,8 @@ impl GuidanceConfig {
             ECS => self.ecs = chosen(key, text, &ECS_USES)?,
             LINKS => self.links = chosen(key, text, &LINKINGS)?,
             LENIENT => self.strictness = chosen(key, text, &LENIENCIES)?,
-            _ if key == MEMORY.key => {
-                let memory = MEMORY.parse(text);
-                self.memory = memory.map_err(|fault| Error::config(key, fault.to_string()))?;
-            }
+            _ if key == MEMORY.key => self.memory = number(&MEMORY, text)?,
+            _ if key == ECS_MEMORY.key => self.ecs_memory = number(&ECS_MEMORY, text)?,
             _ => return Err(Error::config(key, "no such key")),
         }
         Ok(())
@@ -119,9 +130,14 @@ impl GuidanceConfig {
             LINKS => word(self.links, &LINKINGS),
             LENIENT => word(self.strictness, &LENIENCIES),
             _ if key == MEMORY.key => self.memory.show(),
+            _ if key == ECS_MEMORY.key => self.ecs_memory.show(),
             _ => return None,
         })
     }
+}
+
+fn number(setting: &Setting<usize>, text: &str) -> Result<usize, Error> {
+    setting.parse(text).map_err(|fault| Error::config(setting.key, fault.to_string()))
 }
 
 fn chosen<T: Copy>(key: &str, text: &str, choices: &[(&str, T)]) -> Result<T, Error> {

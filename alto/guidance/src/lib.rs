@@ -10,6 +10,7 @@
 //! - Tables are fresh for as long as HTTP says, at least a minute; they are fetched once for all
 //!   who ask, replaced as a whole, and bounded in octets all together.
 //! - The links of its directories lead to its own site, unless [`Links::Any`] is configured.
+//! - Endpoint costs are kept for the consumer they were told for, as long as HTTP says.
 //! - A server that fails is left alone for a while, longer each time; while it cannot be reached its
 //!   last table is used for an hour beyond its time, with the warning `stale`.
 //!
@@ -33,6 +34,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answers;
 mod client;
 mod config;
 mod ecs;

@@ -20,7 +20,7 @@ pub(crate) struct Plan {
 }
 
 /// Where costs are, and what the directory says they mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     pub(crate) uri: Url,
     pub(crate) cost_type: CostType,

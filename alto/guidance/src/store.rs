@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::answers::Answers;
 use crate::error::{Error, Fault};
 use crate::load::{Loaded, Loader};
 use crate::server_table::ServerTable;
@@ -17,13 +18,15 @@ use crate::shelf::{Glance, Landing, Look, Shelf};
 pub(crate) struct Store {
     pub(crate) loader: Loader,
     shelf: Mutex<Shelf>,
+    answers: Mutex<Answers>,
 }
 
 impl Store {
     /// An empty store.
     pub(crate) fn new(loader: Loader) -> Self {
         let shelf = Mutex::new(Shelf::new(loader.config.memory));
-        Self { loader, shelf }
+        let answers = Mutex::new(Answers::new(loader.config.ecs_memory));
+        Self { loader, shelf, answers }
     }
 
     /// The table of a server if it is fresh, or its server cannot be reached: no I/O, no waiting.
@@ -97,6 +100,11 @@ impl Store {
             landing.send_replace(Some(landed));
         });
         flight
+    }
+
+    /// The endpoint costs that are kept.
+    pub(crate) fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
