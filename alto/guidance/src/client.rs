@@ -20,7 +20,7 @@ use crate::load::Loader;
 use crate::plan::Link;
 use crate::resource::Reader;
 use crate::server_table::{ServerTable, as_advertised};
-use crate::shelf::Glance;
+use crate::shelf::{Asker, Glance};
 use crate::store::Store;
 use crate::summary::{self, Summary};
 
@@ -114,12 +114,13 @@ impl Guidance {
         }
     }
 
-    /// The table of a server, fetched if need be.
+    /// The table of a server for the announces to come, fetched if need be: used for a minute at
+    /// least, whatever `Cache-Control` says.
     ///
     /// # Errors
     /// If it cannot be had or used.
     pub async fn table(&self, server: &Url) -> Result<Arc<ServerTable>, Error> {
-        self.store.get(server).await
+        self.store.get(server, Asker::Announces).await
     }
 
     /// The table of a server if it is known and fresh, or out of date by an hour at most while the
@@ -162,7 +163,7 @@ impl Guidance {
         if !consumer.is_spoken_for() {
             return Err(Error::new(server, Fault::NotSpokenFor));
         }
-        let table = self.store.get(server).await?;
+        let table = self.store.get(server, Asker::Waiting).await?;
         let mut judgement = by_maps(&table, consumer, candidates);
         if let Some(link) = self.endpoint_costs_due(&table, consumer) {
             let asked = Asked { link: link.clone(), consumer: consumer.address.to_canonical() };

@@ -7,8 +7,8 @@
 //!
 //! - One query set goes to one server: costs of two servers are never mixed.
 //! - A server speaks only for the network that led to it ([`Consumer::speaks_for`]).
-//! - Tables are fresh for as long as HTTP says, at least a minute; they are fetched once for all
-//!   who ask, replaced as a whole, and bounded in octets all together.
+//! - Tables are fresh for as long as HTTP says, for announces a minute at least; they are fetched
+//!   once for all who ask, replaced as a whole, and bounded in octets all together.
 //! - The links of its directories lead to its own site, unless [`Links::Any`] is configured.
 //! - Endpoint costs are kept for the consumer they were told for, as long as HTTP says.
 //! - A server that fails is left alone for a while, longer each time; while it cannot be reached its
@@ -39,6 +39,7 @@ mod client;
 mod config;
 mod ecs;
 mod error;
+mod life;
 mod load;
 mod plan;
 mod resource;

@@ -11,7 +11,7 @@ use crate::answers::Answers;
 use crate::error::{Error, Fault};
 use crate::load::{Loaded, Loader};
 use crate::server_table::ServerTable;
-use crate::shelf::{Glance, Landing, Look, Shelf};
+use crate::shelf::{Asker, Glance, Landing, Look, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
 #[derive(Debug)]
@@ -45,11 +45,15 @@ impl Store {
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.
-    pub(crate) async fn get(self: &Arc<Self>, server: &Url) -> Result<Arc<ServerTable>, Error> {
+    pub(crate) async fn get(
+        self: &Arc<Self>,
+        server: &Url,
+        asker: Asker,
+    ) -> Result<Arc<ServerTable>, Error> {
         let now = Instant::now();
         let mut flight = {
             let mut all = self.shelf();
-            match all.look(server, now) {
+            match all.look(server, asker, now) {
                 Look::Fresh(table) | Look::Stale(table) => return Ok(table),
                 Look::Failing(error) => return Err(error),
                 Look::Flying(flight) => flight,

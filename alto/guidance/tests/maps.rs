@@ -204,6 +204,40 @@ async fn a_passing_problem_comes_first() {
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
 }
 
+/// RFC 7285 §8.3.6, RFC 9111 §5.2.2: who waits for an answer gets none that HTTP does not allow; the
+/// table for announces is fetched once a minute.
+#[tokio::test]
+async fn cache_control_is_heeded() {
+    for (control, again) in [
+        ("max-age=60", false),
+        ("max-age=0", true),
+        ("no-cache", true),
+        ("no-store", true),
+        ("max-age=60, no-store", true),
+    ] {
+        let server = server();
+        let body = cost_map("1", "numerical").to_json();
+        let reply = HttpReply::ok(MediaType::CostMap.as_str(), body).with("cache-control", control);
+        server.says(COST, reply.with("etag", "\"1\""));
+        let guidance = guidance(&[]);
+        for _ in 0..2 {
+            let judgement = ask(&guidance, &[ird(&server)]).await.unwrap();
+            assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
+        }
+        assert_eq!(server.count(COST), if again { 2 } else { 1 }, "{control}");
+        for _ in 0..3 {
+            guidance.table(&ird(&server)).await.unwrap();
+            guidance.prepare(&ird(&server));
+        }
+        assert_eq!(server.count(COST), if again { 2 } else { 1 }, "{control}");
+        // What must not be stored is not the base of a question for changes.
+        let log = server.log();
+        let last = log.iter().rev().find(|request| request.path == COST).unwrap();
+        let conditional = last.headers.contains_key("if-none-match");
+        assert_eq!(conditional, again && !control.contains("no-store"), "{control}");
+    }
+}
+
 /// Many callers, one flight; afterwards the table is known without asking.
 #[tokio::test]
 async fn a_table_is_fetched_once() {
