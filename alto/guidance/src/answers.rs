@@ -91,7 +91,7 @@ impl Answers {
             return;
         }
         let ends = |kept: &Kept| kept.costs.values().map(|told| told.until).max();
-        let mut oldest: Vec<_> = self.kept.iter().map(|(asked, kept)| (asked, kept)).collect();
+        let mut oldest: Vec<_> = self.kept.iter().collect();
         oldest.sort_by_key(|(_, kept)| (ends(kept) > Some(now), kept.used));
         let oldest: Vec<Asked> = oldest.into_iter().map(|(asked, _)| asked.clone()).collect();
         for asked in oldest {
