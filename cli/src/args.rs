@@ -183,6 +183,10 @@ struct Fetching {
     #[command(flatten)]
     contact: Contact,
 
+    /// Where links of a directory may lead: to its own site, or anywhere.
+    #[arg(long, value_name = "same-site|any")]
+    links: Option<String>,
+
     /// Forgive faults known from other ALTO servers, each with a warning.
     #[arg(long)]
     lenient: bool,
@@ -227,8 +231,9 @@ impl Contact {
 
 impl Fetching {
     fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let lenient = truth(self.lenient).map(|value| ("guidance.lenient", value));
-        self.contact.flags().chain(lenient)
+        let own =
+            [("guidance.links", self.links.clone()), ("guidance.lenient", truth(self.lenient))];
+        self.contact.flags().chain(own.into_iter().filter_map(|(key, value)| Some((key, value?))))
     }
 }
 

@@ -8,10 +8,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use alto_discovery::core::{Policy, parse_uri};
-use alto_discovery::guidance::{Consumer, Error, FetchConfig, Guidance, GuidanceConfig};
+use alto_discovery::guidance::{Consumer, Error, FetchConfig, Guidance, GuidanceConfig, Links};
 use alto_testkit::namespace::{self, NEAR, OUTSIDE};
 use alto_testkit::nginx::Nginx;
 use alto_testkit::pki::Authority;
@@ -118,6 +117,7 @@ impl Refusals {
             "bad-uri",
             "refused-by-policy",
             "link-downgrade",
+            "other-site",
             "redirect-downgrade",
             "redirect-location",
             "no-address",
@@ -188,12 +188,15 @@ fn the_kernel_counts_no_packet_to_denied_addresses() {
     fs::write(file.path(), authority.pem()).unwrap();
     let ca = file.path().to_str().unwrap();
     let fetch = FetchConfig { ca_file: Some(ca.into()), ..FetchConfig::default() };
-    let guidance =
-        Arc::new(Guidance::new(&GuidanceConfig::default(), &fetch, Policy::default()).unwrap());
-
     let runtime = Runtime::new().unwrap();
-    let refusals = runtime.block_on(links_and_redirects(&guidance, &nginx, &spellings));
-    println!("{} spellings; links and redirects refused by: {:?}", spellings.len(), refusals.0);
+    // Links that may lead anywhere are refused for what they are, others for where they are, too.
+    for links in [Links::Any, Links::SameSite] {
+        let config = GuidanceConfig { links, ..GuidanceConfig::default() };
+        let guidance = Guidance::new(&config, &fetch, Policy::default()).unwrap();
+        let refusals = runtime.block_on(links_and_redirects(&guidance, &nginx, &spellings));
+        println!("{} spellings, {links:?}: refused by: {:?}", spellings.len(), refusals.0);
+        assert_eq!(refusals.0.contains_key("other-site"), links == Links::SameSite);
+    }
     for text in &spellings {
         for command in [&["map", text][..], &["rank", "--for", NEAR, "--ird", text, "::1"]] {
             let status = status(command, ca).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use alto_discovery_core::{self as core, Policy, parse_uri};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -34,9 +35,6 @@ const REDIRECT_BOUNDS: Bounds =
 /// How long a connection is kept for the next request: a directory and its maps come in one go.
 /// Shorter than common servers keep theirs, so that none closes just as we send.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
-
-/// Headers of a reply beyond this number are refused.
-const MAX_HEADERS: usize = 64;
 
 /// Fetches resources. Long-lived and shared; needs a tokio runtime while it works.
 pub struct Fetcher {
@@ -88,7 +86,7 @@ impl Fetcher {
             .dns_resolver(CheckedLookup { lookup, guard: guard.clone() })
             .https_only(!policy.allow_http)
             .http1_only()
-            .http1_max_headers(MAX_HEADERS)
+            .http1_max_headers(limits.max_headers)
             .no_proxy()
             .referer(false)
             .redirect(redirect::Policy::none())
@@ -155,6 +153,7 @@ impl Fetcher {
             .map_err(|_| Fault::Slow(phase))?
             .map_err(|fault| transport::fault(&fault))?;
         self.check_peer(&response)?;
+        self.check_head(response.headers())?;
         let arrival = Arrival { asked, came: Instant::now(), wall: wall_clock() };
         Ok(Head { response, arrival, permit })
     }
@@ -171,6 +170,18 @@ impl Fetcher {
         let peer = response.remote_addr();
         let peer = peer.ok_or_else(|| Fault::Broken("its sender is not known".into()))?;
         self.guard.check(&[peer.ip()])
+    }
+
+    /// Headers are read at once and whole, so they are bounded by themselves.
+    fn check_head(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let octets = |(name, value): (&HeaderName, &HeaderValue)| {
+            name.as_str().len() + value.len() + ": \r\n".len()
+        };
+        let octets: usize = headers.iter().map(octets).sum();
+        if octets as u64 > self.limits.max_head {
+            return Err(Fault::HeadersTooLarge);
+        }
+        Ok(())
     }
 
     fn judge(

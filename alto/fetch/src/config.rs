@@ -130,6 +130,11 @@ limits! {
     max_map: u64 = "fetch.max_map", 128 << 20, 1_024, 4 << 30, "project: almost three times the largest map known (47 MB)";
     /// Any other body, decoded, in octets.
     max_body: u64 = "fetch.max_body", 1 << 20, 1_024, 128 << 20, "project: a directory of 500 entries of 2 KiB";
+    /// The headers of a reply, in octets: each line with its name, colon, space, value and end. The
+    /// HTTP library stops reading a head without end at 408 KiB, so the ceiling is below that.
+    max_head: u64 = "fetch.max_head", 32 << 10, 512, 256 << 10, "project: four times what common servers and proxies let a request have";
+    /// The lines of a reply's headers.
+    max_headers: usize = "fetch.max_headers", 64, 8, 1_024, "project: twice what a server behind two proxies sends";
     /// How many times a body may grow when decoded.
     max_ratio: u64 = "fetch.max_ratio", 100, 1, 2_000, "project: JSON maps shrink 5 to 30 times, bombs 1,000 times";
     /// Redirects followed, all forms together.

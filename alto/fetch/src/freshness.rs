@@ -20,6 +20,9 @@ pub struct Freshness {
     pub by_default: bool,
     /// Whether the server forbids to keep the reply at all (`no-store`).
     pub no_store: bool,
+    /// Whether the server lets a reply be used beyond its time if it cannot be asked (RFC 9111 §4.2.4):
+    /// not with `no-store`, `no-cache` or `must-revalidate`.
+    pub may_be_stale: bool,
     /// What to send with the next request; `None` if the server gave nothing to go by.
     pub validators: Option<Validators>,
 }
@@ -74,6 +77,7 @@ pub(crate) fn judge(headers: &HeaderMap, uri: &Url, arrival: Arrival, bounds: Bo
         validity: Validity::new(arrival.came, left),
         by_default: stated.is_none(),
         no_store: control.no_store,
+        may_be_stale: !(control.no_store || control.no_cache || control.must_revalidate),
         validators: validators(headers, uri),
     }
 }
@@ -113,6 +117,7 @@ struct CacheControl {
     max_age: Option<Duration>,
     no_cache: bool,
     no_store: bool,
+    must_revalidate: bool,
 }
 
 impl CacheControl {
@@ -131,6 +136,7 @@ impl CacheControl {
         match name.trim().to_ascii_lowercase().as_str() {
             "no-store" => self.no_store = true,
             "no-cache" => self.no_cache = true,
+            "must-revalidate" => self.must_revalidate = true,
             "max-age" => {
                 let stated = seconds(value.trim().trim_matches('"')).unwrap_or_default();
                 self.max_age = Some(self.max_age.map_or(stated, |other| other.min(stated)));
@@ -268,6 +274,22 @@ mod tests {
         assert!(judged(&map(&[("cache-control", "no-store")])).no_store);
         assert!(!judged(&map(&[("cache-control", "no-cache")])).no_store);
         assert!(judged(&map(&[])).by_default);
+    }
+
+    /// RFC 9111 §4.2.4: three directives forbid to go by what has expired.
+    #[test]
+    fn some_may_be_stale() {
+        for (control, fine) in [
+            ("max-age=60", true),
+            ("public", true),
+            ("proxy-revalidate, max-age=60", true),
+            ("max-age=60, Must-Revalidate", false),
+            ("no-cache", false),
+            ("no-store", false),
+        ] {
+            assert_eq!(judged(&map(&[("cache-control", control)])).may_be_stale, fine, "{control}");
+        }
+        assert!(judged(&map(&[])).may_be_stale);
     }
 
     /// Validators are kept as they are, weak ones too, if they are short.

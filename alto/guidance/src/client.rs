@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use alto_discovery_core::{self as core, Policy};
-use alto_fetch::{FetchConfig, Fetcher};
-use alto_messages::{EndpointCosts, PidName, ReadOptions};
+use alto_fetch::{FetchConfig, Fetcher, Freshness};
+use alto_messages::{PidName, ReadOptions};
 use alto_selection::Pid;
 use ipnet::IpNet;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::answers::{Asked, Costs};
 use crate::config::{EcsUse, GuidanceConfig};
 use crate::ecs;
 use crate::error::{Error, Fault, Warning};
@@ -19,7 +20,7 @@ use crate::load::Loader;
 use crate::plan::Link;
 use crate::resource::Reader;
 use crate::server_table::{ServerTable, as_advertised};
-use crate::shelf::Glance;
+use crate::shelf::{Asker, Glance};
 use crate::store::{Store, Told};
 use crate::summary::{self, Summary};
 
@@ -130,12 +131,13 @@ impl Guidance {
         }
     }
 
-    /// The table of a server, fetched if need be.
+    /// The table of a server for the announces to come, fetched if need be: used for a minute at
+    /// least, whatever `Cache-Control` says.
     ///
     /// # Errors
     /// If it cannot be had or used.
     pub async fn table(&self, server: &Url) -> Result<Arc<ServerTable>, Error> {
-        self.store.get(server).await
+        self.store.get(server, Asker::Announces).await
     }
 
     /// The table of a server if it is known and fresh, or out of date by an hour at most while the
@@ -178,18 +180,15 @@ impl Guidance {
         if !consumer.is_spoken_for() {
             return Err(Error::new(server, Fault::NotSpokenFor));
         }
-        let table = self.store.get(server).await?;
+        let table = self.store.get(server, Asker::Waiting).await?;
         let mut judgement = by_maps(&table, consumer, candidates);
         if let Some(link) = self.endpoint_costs_due(&table, consumer) {
-            if let Some(error) = self.store.failing(server) {
-                return Err(error);
+            let asked = Asked { link: link.clone(), consumer: consumer.address.to_canonical() };
+            let (costs, warnings) = self.endpoint_costs(server, asked, candidates).await?;
+            for (judged, candidate) in judgement.candidates.iter_mut().zip(candidates) {
+                judged.cost = costs.get(&candidate.to_canonical()).copied().flatten();
             }
-            let costs = self.endpoint_costs(link, consumer, candidates, &mut judgement.warnings);
-            let costs = costs.await;
-            self.store.note(server, &costs);
-            for (judged, cost) in judgement.candidates.iter_mut().zip(costs?) {
-                judged.cost = cost;
-            }
+            judgement.warnings.extend(warnings);
         }
         Ok(judgement)
     }
@@ -209,27 +208,53 @@ impl Guidance {
         table.ecs.as_ref().filter(|_| due)
     }
 
+    /// The costs of candidates: those told before, as long as they hold, and the rest by asking.
     async fn endpoint_costs(
         &self,
-        link: &Link,
-        consumer: Consumer,
+        server: &Url,
+        asked: Asked,
         candidates: &[IpAddr],
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Vec<Option<f64>>, Error> {
-        let Loader { reader, config } = &self.store.loader;
-        let questions = ecs::questions(link, config.direction, consumer.address, candidates);
-        let mut answers: Vec<EndpointCosts> = Vec::new();
-        for question in questions.map_err(|fault| Error::new(&link.uri, fault))? {
+    ) -> Result<(Costs, Vec<Warning>), Error> {
+        let candidates: Vec<IpAddr> = candidates.iter().map(IpAddr::to_canonical).collect();
+        let mut costs = self.store.answers().told(&asked, &candidates, Instant::now());
+        let unknown: Vec<IpAddr> =
+            candidates.into_iter().filter(|candidate| !costs.contains_key(candidate)).collect();
+        if unknown.is_empty() {
+            return Ok((costs, Vec::new()));
+        }
+        if let Some(error) = self.store.failing(server) {
+            return Err(error);
+        }
+        let answers = self.ask_for_costs(&asked, &unknown).await;
+        self.store.note(server, &answers);
+        let mut warnings = Vec::new();
+        for (told, freshness, forgiven) in answers? {
+            if !freshness.no_store {
+                self.store.answers().keep(&asked, &told, freshness.validity, Instant::now());
+            }
+            costs.extend(told);
+            warnings.extend(forgiven);
+        }
+        Ok((costs, warnings))
+    }
+
+    /// What each question brought.
+    async fn ask_for_costs(
+        &self,
+        asked: &Asked,
+        candidates: &[IpAddr],
+    ) -> Result<Vec<(Costs, Freshness, Vec<Warning>)>, Error> {
+        let (Loader { reader, config }, link) = (&self.store.loader, &asked.link);
+        let questions = ecs::questions(link, config.direction, asked.consumer, candidates);
+        let mut answers = Vec::new();
+        for (part, question) in questions.map_err(|fault| Error::new(&link.uri, fault))? {
             let got = reader.endpoint_costs(&link.uri, &question).await?;
             as_advertised(link, &got.message.cost_type)?;
-            warnings.extend(got.warnings);
-            answers.push(got.message);
+            let cost = |of| ecs::cost(&got.message, config.direction, asked.consumer, of);
+            let costs = part.into_iter().map(|candidate| (candidate, cost(candidate))).collect();
+            answers.push((costs, got.freshness, got.warnings));
         }
-        let cost = |candidate: &IpAddr| {
-            let of = |answer| ecs::cost(answer, config.direction, consumer.address, *candidate);
-            answers.iter().find_map(of)
-        };
-        Ok(candidates.iter().map(cost).collect())
+        Ok(answers)
     }
 }
 

@@ -15,6 +15,10 @@ pub struct GuidanceConfig {
     pub memory: usize,
     /// When endpoint costs are asked for (`guidance.ecs`).
     pub ecs: EcsUse,
+    /// The octets that endpoint costs may take together until they expire (`guidance.ecs_memory`).
+    pub ecs_memory: usize,
+    /// Where the links of directories may lead (`guidance.links`).
+    pub links: Links,
     /// Whether faults known from other servers are forgiven (`guidance.lenient`).
     pub strictness: Strictness,
 }
@@ -32,6 +36,18 @@ pub enum EcsUse {
     Always,
 }
 
+/// Where the links of directories may lead. Wherever that is, each is checked as any URI from the
+/// network is: by policy, every address of its host, TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Links {
+    /// To the host of the server's root directory, and to hosts whose names are below its name (RFC
+    /// 7285 §9.2.4).
+    #[default]
+    SameSite,
+    /// To any host.
+    Any,
+}
+
 /// Octets of all tables together.
 const MEMORY: Setting<usize> = Setting {
     key: "guidance.memory",
@@ -41,15 +57,26 @@ const MEMORY: Setting<usize> = Setting {
     source: "project: the table of the largest deployment known takes 10 MiB",
 };
 
+/// Octets of all endpoint costs that are kept.
+const ECS_MEMORY: Setting<usize> = Setting {
+    key: "guidance.ecs_memory",
+    default: 8 << 20,
+    floor: 0,
+    ceiling: 1 << 30,
+    source: "project: 1,000 consumers that asked about 100 candidates each; 0 keeps none",
+};
+
 const METRIC: &str = "guidance.metric";
 const DIRECTION: &str = "guidance.direction";
 const ECS: &str = "guidance.ecs";
+const LINKS: &str = "guidance.links";
 const LENIENT: &str = "guidance.lenient";
 
 const DIRECTIONS: [(&str, Direction); 2] =
     [("from-consumer", Direction::FromConsumer), ("to-consumer", Direction::ToConsumer)];
 const ECS_USES: [(&str, EcsUse); 3] =
     [("off", EcsUse::Off), ("fallback", EcsUse::Fallback), ("always", EcsUse::Always)];
+const LINKINGS: [(&str, Links); 2] = [("same-site", Links::SameSite), ("any", Links::Any)];
 const LENIENCIES: [(&str, Strictness); 2] =
     [("false", Strictness::Strict), ("true", Strictness::Lenient)];
 
@@ -60,6 +87,8 @@ impl Default for GuidanceConfig {
             direction: Direction::default(),
             memory: MEMORY.default,
             ecs: EcsUse::default(),
+            ecs_memory: ECS_MEMORY.default,
+            links: Links::default(),
             strictness: Strictness::default(),
         }
     }
@@ -67,7 +96,8 @@ impl Default for GuidanceConfig {
 
 impl GuidanceConfig {
     /// All keys.
-    pub const KEYS: &'static [&'static str] = &[METRIC, DIRECTION, MEMORY.key, ECS, LENIENT];
+    pub const KEYS: &'static [&'static str] =
+        &[METRIC, DIRECTION, MEMORY.key, ECS, ECS_MEMORY.key, LINKS, LENIENT];
 
     /// Sets `key` to the value that `text` says.
     ///
@@ -82,11 +112,10 @@ impl GuidanceConfig {
             }
             DIRECTION => self.direction = chosen(key, text, &DIRECTIONS)?,
             ECS => self.ecs = chosen(key, text, &ECS_USES)?,
+            LINKS => self.links = chosen(key, text, &LINKINGS)?,
             LENIENT => self.strictness = chosen(key, text, &LENIENCIES)?,
-            _ if key == MEMORY.key => {
-                let memory = MEMORY.parse(text);
-                self.memory = memory.map_err(|fault| Error::config(key, fault.to_string()))?;
-            }
+            _ if key == MEMORY.key => self.memory = number(&MEMORY, text)?,
+            _ if key == ECS_MEMORY.key => self.ecs_memory = number(&ECS_MEMORY, text)?,
             _ => return Err(Error::config(key, "no such key")),
         }
         Ok(())
@@ -98,11 +127,17 @@ impl GuidanceConfig {
             METRIC => self.metric.to_string(),
             DIRECTION => word(self.direction, &DIRECTIONS),
             ECS => word(self.ecs, &ECS_USES),
+            LINKS => word(self.links, &LINKINGS),
             LENIENT => word(self.strictness, &LENIENCIES),
             _ if key == MEMORY.key => self.memory.show(),
+            _ if key == ECS_MEMORY.key => self.ecs_memory.show(),
             _ => return None,
         })
     }
+}
+
+fn number(setting: &Setting<usize>, text: &str) -> Result<usize, Error> {
+    setting.parse(text).map_err(|fault| Error::config(setting.key, fault.to_string()))
 }
 
 fn chosen<T: Copy>(key: &str, text: &str, choices: &[(&str, T)]) -> Result<T, Error> {
@@ -143,10 +178,12 @@ mod tests {
         let mut config = GuidanceConfig::default();
         config.set("guidance.direction", "to-consumer").unwrap();
         config.set("guidance.ecs", "always").unwrap();
+        config.set("guidance.links", "any").unwrap();
         config.set("guidance.lenient", "true").unwrap();
         config.set("guidance.metric", "priv:hops").unwrap();
         assert_eq!(config.direction, Direction::ToConsumer);
         assert_eq!(config.ecs, EcsUse::Always);
+        assert_eq!(config.links, Links::Any);
         assert_eq!(config.strictness, Strictness::Lenient);
         assert_eq!(config.metric.as_str(), "priv:hops");
     }

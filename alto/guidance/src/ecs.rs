@@ -12,6 +12,9 @@ use crate::plan::Link;
 /// The most candidates in one question: a server may have to work out each pair (RFC 7285 §15.5).
 pub(crate) const MOST_CANDIDATES: usize = 1_000;
 
+/// A question, and the candidates that it is about.
+pub(crate) type Question = (Vec<IpAddr>, EndpointCostRequest);
+
 /// The questions that cover all candidates, each of them once.
 ///
 /// Each names both sources and destinations, and never none: an empty list would stand for the
@@ -25,7 +28,7 @@ pub(crate) fn questions(
     direction: Direction,
     consumer: IpAddr,
     candidates: &[IpAddr],
-) -> Result<Vec<EndpointCostRequest>, Fault> {
+) -> Result<Vec<Question>, Fault> {
     let consumer = vec![TypedAddress(consumer.to_canonical())];
     let distinct: BTreeSet<TypedAddress> =
         candidates.iter().map(|candidate| TypedAddress(candidate.to_canonical())).collect();
@@ -39,7 +42,9 @@ pub(crate) fn questions(
             Direction::ToConsumer => (candidates.to_vec(), consumer.clone()),
         };
         let cost_type = link.cost_type.clone();
-        EndpointCostRequest { cost_type, constraints: Vec::new(), sources, destinations }
+        let constraints = Vec::new();
+        let request = EndpointCostRequest { cost_type, constraints, sources, destinations };
+        (candidates.iter().map(|candidate| candidate.0).collect(), request)
     };
     Ok(distinct.chunks(MOST_CANDIDATES).map(question).collect())
 }
@@ -97,14 +102,17 @@ mod tests {
             let questions =
                 questions(&link(CostMode::Numerical), direction, CONSUMER, &candidates).unwrap();
             let mut asked = Vec::new();
-            for question in questions {
+            for (about, question) in questions {
                 let (consumers, candidates) = match direction {
                     Direction::FromConsumer => (question.sources, question.destinations),
                     Direction::ToConsumer => (question.destinations, question.sources),
                 };
                 prop_assert_eq!(consumers, [TypedAddress(CONSUMER)]);
                 prop_assert!(!candidates.is_empty() && candidates.len() <= 1_000);
-                asked.extend(candidates.into_iter().map(|candidate| candidate.0));
+                let candidates: Vec<IpAddr> =
+                    candidates.into_iter().map(|candidate| candidate.0).collect();
+                prop_assert_eq!(&about, &candidates);
+                asked.extend(candidates);
             }
             prop_assert_eq!(asked, addresses(count));
         }

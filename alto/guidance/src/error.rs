@@ -34,6 +34,8 @@ pub enum Fault {
     Link(UriFault),
     /// A directory got by https links to a resource without TLS.
     Downgrade(Box<str>),
+    /// The directory links to another site, which `guidance.links` does not allow.
+    OtherSite(Box<str>),
     /// The root directory names a network map to go by that no directory has.
     NoNetworkMap(ResourceId),
     /// The server does not offer the metric, neither in a map nor by endpoint costs.
@@ -90,6 +92,7 @@ impl Error {
             Fault::ErrorBody(_) => "error-body",
             Fault::Link(_) => "bad-uri",
             Fault::Downgrade(_) => "link-downgrade",
+            Fault::OtherSite(_) => "other-site",
             Fault::NoNetworkMap(_) => messages::code::NO_NETWORK_MAP,
             Fault::NoMetric { .. } => "no-metric",
             Fault::OtherCosts { .. } => "other-cost-type",
@@ -156,6 +159,9 @@ impl fmt::Display for Fault {
             Self::ErrorBody(body) => write!(f, "an error body: {body}"),
             Self::Link(fault) => write!(f, "a link in the directory: {fault}"),
             Self::Downgrade(uri) => write!(f, "a link from https to {uri}"),
+            Self::OtherSite(uri) => {
+                write!(f, "a link to another site, {uri} (allowed by guidance.links = any)")
+            }
             Self::NoNetworkMap(id) => {
                 write!(f, "its default-alto-network-map is {id}, and there is no such network map")
             }

@@ -7,8 +7,10 @@
 //!
 //! - One query set goes to one server: costs of two servers are never mixed.
 //! - A server speaks only for the network that led to it ([`Consumer::speaks_for`]).
-//! - Tables are fresh for as long as HTTP says, at least a minute; they are fetched once for all
-//!   who ask, replaced as a whole, and bounded in octets all together.
+//! - Tables are fresh for as long as HTTP says, for announces a minute at least; they are fetched
+//!   once for all who ask, replaced as a whole, and bounded in octets all together.
+//! - The links of its directories lead to its own site, unless [`Links::Any`] is configured.
+//! - Endpoint costs are kept for the consumer they were told for, as long as HTTP says.
 //! - A server that fails is left alone for a while, longer each time; while it cannot be reached its
 //!   last table is used for an hour beyond its time, with the warning `stale`.
 //!
@@ -32,15 +34,18 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod answers;
 mod client;
 mod config;
 mod ecs;
 mod error;
+mod life;
 mod load;
 mod plan;
 mod resource;
 mod server_table;
 mod shelf;
+mod site;
 mod store;
 mod summary;
 
@@ -48,7 +53,7 @@ pub use alto_fetch::FetchConfig;
 pub use alto_messages::{MediaType, PidName, Strictness};
 pub use alto_selection::{Direction, Ranked, rank};
 pub use client::{Consumer, Exhausted, Guidance, Judged, Judgement};
-pub use config::{EcsUse, GuidanceConfig};
+pub use config::{EcsUse, GuidanceConfig, Links};
 pub use error::{Error, Fault, Warning};
 pub use server_table::{Maps, ServerTable};
 pub use shelf::{Glance, State};

@@ -2,20 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use alto_discovery_core::Validity;
 use alto_fetch::{Freshness, Validators};
 use alto_messages::{CostMap, CostMapReader, Directory, NetworkMap, NetworkMapReader};
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
 use url::Url;
 
 use crate::config::GuidanceConfig;
 use crate::error::{Error, Fault, Warning};
+use crate::life::Life;
 use crate::plan::{Link, Placed, Plan, Planned, Wanted, further, offered};
 use crate::resource::{Got, Reader, Reply, Whole};
 use crate::server_table::{Maps, ServerTable, agree, as_advertised};
+use crate::site::Site;
 
 /// Directories read for one server, the root included, and how deep they may link.
 const MOST_DIRECTORIES: usize = 10;
@@ -24,15 +23,11 @@ const MOST_DEPTH: usize = 3;
 /// Problems that are told of one directory's links; it may have hundreds, and each may be one.
 const MOST_PROBLEMS: usize = 8;
 
-/// How long a table is used at least, also if its server wants to be asked each time (`no-store`,
-/// `max-age=0`): each announce would otherwise fetch maps of megabytes.
-const LEAST_LIFETIME: Duration = Duration::from_secs(60);
-
 /// A server's table with what is needed to fetch it again.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) table: Arc<ServerTable>,
-    pub(crate) validity: Validity,
+    pub(crate) life: Life,
     plan: Plan,
     network: Option<Validators>,
     cost: Option<Validators>,
@@ -50,7 +45,7 @@ pub(crate) struct Loader {
 #[derive(Debug, Default)]
 struct Directories {
     read: Vec<(Url, Directory)>,
-    validity: Option<Validity>,
+    life: Option<Life>,
     warnings: Vec<Warning>,
     problems: Vec<Error>,
 }
@@ -59,7 +54,7 @@ struct Directories {
 #[derive(Debug, Default)]
 struct Fetched {
     maps: Option<Arc<Maps>>,
-    validity: Option<Validity>,
+    life: Option<Life>,
     network: Option<Validators>,
     cost: Option<Validators>,
     warnings: Vec<Warning>,
@@ -79,8 +74,11 @@ impl Loader {
         root: Got<Directory>,
         held: Option<&Loaded>,
     ) -> Result<Loaded, Error> {
-        let mut directories = self.directories(server, root).await;
-        let planned = Planned::new(&directories.placed(), self.wanted());
+        let root_life = Life::new(&root.freshness);
+        let site = Site::new(self.config.links, server, &root.uri);
+        let wanted = Wanted { metric: &self.config.metric, ecs: self.config.ecs, site: &site };
+        let mut directories = self.directories(server, root, wanted).await;
+        let planned = Planned::new(&directories.placed(), wanted);
         directories.problems.extend(planned.problems);
         if !planned.plan.has_costs() {
             return Err(self.no_costs(server, directories));
@@ -91,14 +89,13 @@ impl Loader {
         let held = held.filter(|held| held.plan == plan);
         let fetched = self.maps(&plan, held).await?;
         warnings.extend_from_slice(&fetched.warnings);
-        let validity = directories.validity.into_iter().chain(fetched.validity);
-        let validity = validity.reduce(Validity::and);
-        let validity = validity.unwrap_or_else(|| Validity::new(Instant::now(), Duration::ZERO));
+        let life = directories.life.map_or(root_life, |life| life.and(root_life));
+        let life = fetched.life.map_or(life, |maps| maps.and(life));
         let ecs = plan.ecs.clone();
         let table = ServerTable { server: server.clone(), maps: fetched.maps, ecs, warnings };
         Ok(Loaded {
             table: self.within_memory(table)?,
-            validity: at_least(validity),
+            life,
             plan,
             network: fetched.network,
             cost: fetched.cost,
@@ -106,24 +103,25 @@ impl Loader {
         })
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        Wanted { metric: &self.config.metric, ecs: self.config.ecs }
-    }
-
     /// The server's directory, and those it links to as long as something is still missing (RFC
     /// 7285 §9.2.4). Of these one that fails is done without.
-    async fn directories(&self, server: &Url, root: Got<Directory>) -> Directories {
+    async fn directories(
+        &self,
+        server: &Url,
+        root: Got<Directory>,
+        wanted: Wanted<'_>,
+    ) -> Directories {
         let mut found = Directories::default();
         let mut known = vec![server.clone()];
-        let mut queue = found.add(root, 1);
-        while !Planned::new(&found.placed(), self.wanted()).plan.is_complete(self.wanted()) {
+        let mut queue = found.add(root, 1, wanted.site);
+        while !Planned::new(&found.placed(), wanted).plan.is_complete(wanted) {
             let Some((uri, depth)) = queue.pop_front() else { break };
             if known.contains(&uri) || known.len() == MOST_DIRECTORIES || depth > MOST_DEPTH {
                 continue;
             }
             known.push(uri.clone());
             match self.reader.get::<Whole<Directory>>(&uri).await {
-                Ok(got) => queue.extend(found.add(got, depth)),
+                Ok(got) => queue.extend(found.add(got, depth, wanted.site)),
                 Err(error) => found.problems.push(error),
             }
         }
@@ -157,9 +155,9 @@ impl Loader {
 
     async fn network_map_alone(&self, uri: &Url) -> Result<Fetched, Error> {
         let network = self.reader.get::<NetworkMapReader>(uri).await?;
-        let validity = Some(network.freshness.validity);
+        let life = Some(Life::new(&network.freshness));
         let (maps, warnings) = self.join(network, None).await?;
-        Ok(Fetched { maps: Some(maps), validity, warnings, ..Fetched::default() })
+        Ok(Fetched { maps: Some(maps), life, warnings, ..Fetched::default() })
     }
 
     async fn both_maps(
@@ -243,12 +241,12 @@ impl Loader {
 
 impl Directories {
     /// Adds a directory of that depth, and gives those it links to.
-    fn add(&mut self, got: Got<Directory>, depth: usize) -> VecDeque<(Url, usize)> {
-        let validity = got.freshness.validity;
-        self.validity = Some(self.validity.map_or(validity, |shortest| shortest.and(validity)));
+    fn add(&mut self, got: Got<Directory>, depth: usize, site: &Site) -> VecDeque<(Url, usize)> {
+        let life = Life::new(&got.freshness);
+        self.life = Some(self.life.map_or(life, |shortest| shortest.and(life)));
         self.warnings.extend(got.warnings);
         let (mut links, mut problems) = (VecDeque::new(), Vec::new());
-        for link in further((&got.uri, &got.message)) {
+        for link in further((&got.uri, &got.message), site) {
             match link {
                 Ok(uri) => links.push_back((uri, depth + 1)),
                 Err(error) => problems.push(error),
@@ -275,25 +273,21 @@ impl Fetched {
         Self {
             maps,
             warnings,
-            validity: Some(network.validity.and(cost.validity)),
+            life: Some(Life::new(network).and(Life::new(cost))),
             network: network.validators.clone(),
             cost: cost.validators.clone(),
         }
     }
 }
 
-fn at_least(validity: Validity) -> Validity {
-    Validity::new(validity.since(), validity.lifetime().max(LEAST_LIFETIME))
-}
-
 #[cfg(test)]
 impl Loaded {
     /// A server that has no maps, for tests of what holds it.
-    pub(crate) fn empty(server: &Url, validity: Validity) -> Self {
+    pub(crate) fn empty(server: &Url, life: Life) -> Self {
         let table =
             ServerTable { server: server.clone(), maps: None, ecs: None, warnings: Vec::new() };
         let (plan, map_warnings) = (Plan::default(), Vec::new());
-        Self { table: Arc::new(table), validity, plan, network: None, cost: None, map_warnings }
+        Self { table: Arc::new(table), life, plan, network: None, cost: None, map_warnings }
     }
 }
 

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::config::EcsUse;
 use crate::error::{Error, Fault, Warning};
+use crate::site::Site;
 
 /// The resources of a server that are needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) struct Plan {
 }
 
 /// Where costs are, and what the directory says they mean.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     pub(crate) uri: Url,
     pub(crate) cost_type: CostType,
@@ -33,6 +34,7 @@ pub(crate) type Placed<'d> = (&'d Url, &'d Directory);
 pub(crate) struct Wanted<'w> {
     pub(crate) metric: &'w CostMetric,
     pub(crate) ecs: EcsUse,
+    pub(crate) site: &'w Site,
 }
 
 /// A plan, and what is to be said of how it came about.
@@ -48,14 +50,14 @@ impl Planned {
     /// What these directories, the root first, have of what is wanted.
     pub(crate) fn new(directories: &[Placed<'_>], wanted: Wanted<'_>) -> Self {
         let mut planned = Self::default();
-        let network = planned.network_map(directories);
+        let network = planned.network_map(directories, wanted.site);
         planned.plan.network = network.as_ref().map(|(_, uri)| uri.clone());
         if let Some((id, _)) = network {
-            let cost = costs(directories, Service::CostMap, wanted.metric, Some(id));
+            let cost = costs(directories, Service::CostMap, wanted, Some(id));
             planned.plan.cost = planned.usable(cost);
         }
         if wanted.ecs != EcsUse::Off {
-            let ecs = costs(directories, Service::EndpointCost, wanted.metric, None);
+            let ecs = costs(directories, Service::EndpointCost, wanted, None);
             planned.plan.ecs = planned.usable(ecs);
         }
         planned
@@ -63,7 +65,11 @@ impl Planned {
 
     /// The network map to go by: the root directory names it, and may leave it to a further one to
     /// say where it is.
-    fn network_map<'d>(&mut self, directories: &[Placed<'d>]) -> Option<(&'d ResourceId, Url)> {
+    fn network_map<'d>(
+        &mut self,
+        directories: &[Placed<'d>],
+        site: &Site,
+    ) -> Option<(&'d ResourceId, Url)> {
         let (base, root) = directories.first()?;
         let found = root.network_map().map_err(|fault| Error::new(base, fault));
         let (id, warning) = self.usable(Some(found))?;
@@ -71,7 +77,7 @@ impl Planned {
         let place = directories.iter().find_map(|(base, directory)| {
             let resource = directory.resources.get(id)?;
             let is_map = resource.service() == Some(Service::NetworkMap);
-            is_map.then(|| resolve(base, resource))
+            is_map.then(|| resolve(base, resource, site))
         });
         let nowhere = || Err(Error::new(base, Fault::NoNetworkMap(id.clone())));
         Some((id, self.usable(Some(place.unwrap_or_else(nowhere)))?))
@@ -95,8 +101,11 @@ impl Plan {
 }
 
 /// The directories that a directory links to (RFC 7285 §9.2.4).
-pub(crate) fn further((base, directory): Placed<'_>) -> impl Iterator<Item = Result<Url, Error>> {
-    directory.offering(Service::Directory).map(|(_, resource)| resolve(base, resource))
+pub(crate) fn further<'d>(
+    (base, directory): Placed<'d>,
+    site: &'d Site,
+) -> impl Iterator<Item = Result<Url, Error>> + 'd {
+    directory.offering(Service::Directory).map(move |(_, resource)| resolve(base, resource, site))
 }
 
 /// What costs these directories offer, for people.
@@ -116,30 +125,31 @@ pub(crate) fn offered(directories: &[Placed<'_>]) -> Vec<CostType> {
 fn costs(
     directories: &[Placed<'_>],
     service: Service,
-    metric: &CostMetric,
+    wanted: Wanted<'_>,
     uses: Option<&ResourceId>,
 ) -> Option<Result<Link, Error>> {
     let belongs = |resource: &Resource| {
         uses.is_none_or(|id| resource.uses.is_empty() || resource.uses.contains(id))
     };
     [CostMode::Numerical, CostMode::Ordinal].into_iter().find_map(|mode| {
-        let cost_type = CostType::new(metric.clone(), mode);
+        let cost_type = CostType::new(wanted.metric.clone(), mode);
         directories.iter().find_map(|(base, directory)| {
             let (_, resource) = directory.offering(service).find(|(_, resource)| {
                 belongs(resource) && directory.cost_types_of(resource).any(|own| *own == cost_type)
             })?;
             let link = |uri| Link { uri, cost_type: cost_type.clone() };
-            Some(resolve(base, resource).map(link))
+            Some(resolve(base, resource, wanted.site).map(link))
         })
     })
 }
 
-/// RFC 3986 §5, as strictly as any URI from the network; and no way out of TLS.
-fn resolve(base: &Url, resource: &Resource) -> Result<Url, Error> {
+/// RFC 3986 §5, as strictly as any URI from the network; and no way out of TLS, nor of the site.
+fn resolve(base: &Url, resource: &Resource, site: &Site) -> Result<Url, Error> {
     let uri = resolve_uri(base, &resource.uri);
     let uri = uri.map_err(|fault| Error::new(base, Fault::Link(fault)))?;
     if base.scheme() == "https" && uri.scheme() != "https" {
         return Err(Error::new(base, Fault::Downgrade(uri.as_str().into())));
     }
+    site.check(base, &uri)?;
     Ok(uri)
 }

@@ -55,6 +55,15 @@ struct Failure {
     until: Instant,
 }
 
+/// Who asks for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// One that waits, and gets what HTTP allows.
+    Waiting,
+    /// Announces, which do not.
+    Announces,
+}
+
 /// What is to be done about a server.
 #[derive(Debug)]
 pub(crate) enum Look {
@@ -103,9 +112,7 @@ impl Shelf {
 
     /// The table of a server, if it is fresh, or the best there is.
     pub(crate) fn known(&mut self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
-        let entry = self.servers.get_mut(server)?;
-        entry.used = now;
-        entry.best(now).cloned()
+        self.at(server, now)?.best(Asker::Announces, now).cloned()
     }
 
     /// Why a server is left alone now, if it failed a short time ago.
@@ -115,27 +122,26 @@ impl Shelf {
     }
 
     /// What is to be done to have the table of a server.
-    pub(crate) fn look(&mut self, server: &Url, now: Instant) -> Look {
-        let Some(entry) = self.servers.get_mut(server) else { return Look::Fetch(None) };
-        entry.used = now;
+    pub(crate) fn look(&mut self, server: &Url, asker: Asker, now: Instant) -> Look {
+        let Some(entry) = self.at(server, now) else { return Look::Fetch(None) };
         match (&entry.held, &entry.failure) {
-            (Some(held), _) if held.validity.holds(now) => Look::Fresh(Arc::clone(&held.table)),
+            (Some(held), _) if held.is_fresh(asker, now) => Look::Fresh(Arc::clone(&held.table)),
             _ if entry.is_flying() => entry.flight.clone().map_or(Look::Fetch(None), Look::Flying),
             (_, Some(failure)) if now < failure.until => match entry.stale(now) {
                 Some(table) => Look::Stale(Arc::clone(table)),
                 None => Look::Failing(failure.error.clone()),
             },
-            (held, _) => Look::Fetch(held.clone()),
+            (held, _) => Look::Fetch(held.clone().filter(|held| held.life.may_be_kept)),
         }
     }
 
     /// What is to be done now so that there is no gap when the table expires: it is fetched again
     /// in the last fifth of its life.
     pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
-        let look = self.look(server, now);
+        let look = self.look(server, Asker::Announces, now);
         match (&look, self.servers.get(server)) {
             (Look::Fresh(_), Some(entry)) if entry.state(now) == State::Due => {
-                Look::Fetch(entry.held.clone())
+                Look::Fetch(entry.held.clone().filter(|held| held.life.may_be_kept))
             }
             _ => look,
         }
@@ -143,19 +149,28 @@ impl Shelf {
 
     /// What is at hand of a server, and whether it is time to fetch.
     pub(crate) fn glance(&mut self, server: &Url, now: Instant) -> Glance {
-        let Some(entry) = self.servers.get_mut(server) else {
+        let Some(entry) = self.at(server, now) else {
             return Glance { table: None, state: State::Due };
         };
-        entry.used = now;
-        Glance { table: entry.best(now).cloned(), state: entry.state(now) }
+        entry.glance(now)
     }
 
-    /// The same without noting the use, if one was noted less than a second ago: for threads that
-    /// share the shelf.
+    /// What is remembered of a server, without what its server wants forgotten.
+    fn at(&mut self, server: &Url, now: Instant) -> Option<&mut Entry> {
+        let entry = self.servers.get_mut(server)?;
+        entry.used = now;
+        if entry.is_to_be_forgotten(now) {
+            self.octets -= entry.let_go();
+        }
+        Some(entry)
+    }
+
+    /// The same as [`glance`](Self::glance) for threads that share the shelf: nothing if there is
+    /// something to note, a use more than a second after the last or what is to be forgotten.
     pub(crate) fn peek(&self, server: &Url, now: Instant) -> Option<Glance> {
         let entry = self.servers.get(server)?;
         let is_noted = now.saturating_duration_since(entry.used) < NOTED;
-        is_noted.then(|| Glance { table: entry.best(now).cloned(), state: entry.state(now) })
+        (is_noted && !entry.is_to_be_forgotten(now)).then(|| entry.glance(now))
     }
 
     /// Notes that a server's table is being fetched.
@@ -196,7 +211,7 @@ impl Shelf {
                 if !error.is_ours() {
                     entry.fail(error.clone(), now);
                 }
-                entry.best(now).cloned().ok_or(error)
+                entry.best(Asker::Waiting, now).cloned().ok_or(error)
             }
         }
     }
@@ -251,20 +266,30 @@ impl Shelf {
 }
 
 impl Entry {
+    fn glance(&self, now: Instant) -> Glance {
+        let table = self.best(Asker::Announces, now).cloned();
+        Glance { table, state: self.state(now) }
+    }
+
+    /// Whether its server wants what is held forgotten by now.
+    fn is_to_be_forgotten(&self, now: Instant) -> bool {
+        self.held.as_ref().is_some_and(|held| held.life.is_to_be_forgotten(now))
+    }
+
     /// Whether a flight is under way: one whose task was dropped never lands.
     fn is_flying(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
     }
 
     /// What is fresh, or stale.
-    fn best(&self, now: Instant) -> Option<&Arc<ServerTable>> {
-        let fresh = self.held.as_ref().filter(|held| held.validity.holds(now));
+    fn best(&self, asker: Asker, now: Instant) -> Option<&Arc<ServerTable>> {
+        let fresh = self.held.as_ref().filter(|held| held.is_fresh(asker, now));
         fresh.map(|held| &held.table).or_else(|| self.stale(now))
     }
 
     /// What is held although it has expired, while its server cannot be reached.
     fn stale(&self, now: Instant) -> Option<&Arc<ServerTable>> {
-        let expired = self.held.as_ref()?.validity.until();
+        let expired = self.held.as_ref()?.life.by_http().until();
         let age = now.saturating_duration_since(expired);
         self.stale.as_ref().filter(|_| age < LONGEST_STALE)
     }
@@ -277,7 +302,8 @@ impl Entry {
 
     fn state(&self, now: Instant) -> State {
         let is_young = |held: &Arc<Loaded>| {
-            held.validity.holds(now) && held.validity.left(now) >= held.validity.lifetime() / 5
+            let life = held.life.for_announces();
+            life.holds(now) && life.left(now) >= life.lifetime() / 5
         };
         if self.held.as_ref().is_some_and(is_young) {
             State::Rest
@@ -293,12 +319,22 @@ impl Entry {
     /// Notes a failure. What a server refuses, or what we refuse, is no reason to go by what it
     /// said before.
     fn fail(&mut self, error: Error, now: Instant) {
-        let held = self.held.as_ref().filter(|_| error.is_passing());
+        let held = self.held.as_ref().filter(|held| error.is_passing() && held.life.may_be_stale);
         self.stale = held.map(|held| Arc::new(held.table.out_of_date(&error)));
         let times = self.failure.as_ref().map_or(0, |failure| failure.times);
         let pause = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
         let pause = error.retry_after().unwrap_or(pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         self.failure = Some(Failure { error, times: times + 1, until: now + pause });
+    }
+}
+
+impl Loaded {
+    fn is_fresh(&self, asker: Asker, now: Instant) -> bool {
+        let validity = match asker {
+            Asker::Waiting => self.life.by_http(),
+            Asker::Announces => self.life.for_announces(),
+        };
+        validity.holds(now)
     }
 }
 

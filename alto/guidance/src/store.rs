@@ -2,21 +2,25 @@
 //! whole.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::answers::Answers;
 use crate::error::{Error, Fault};
 use crate::load::{Loaded, Loader};
 use crate::server_table::ServerTable;
-use crate::shelf::{Glance, Landing, Look, Shelf};
+use crate::shelf::{Asker, Glance, Landing, Look, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
 pub(crate) struct Store {
     pub(crate) loader: Loader,
     shelf: RwLock<Shelf>,
+    answers: Mutex<Answers>,
     tell: OnceLock<Tell>,
 }
 
@@ -36,7 +40,8 @@ impl Store {
     /// An empty store.
     pub(crate) fn new(loader: Loader) -> Self {
         let shelf = RwLock::new(Shelf::new(loader.config.memory));
-        Self { loader, shelf, tell: OnceLock::new() }
+        let answers = Mutex::new(Answers::new(loader.config.ecs_memory));
+        Self { loader, shelf, answers, tell: OnceLock::new() }
     }
 
     /// Tells what comes of each fetch from now on.
@@ -61,11 +66,15 @@ impl Store {
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.
-    pub(crate) async fn get(self: &Arc<Self>, server: &Url) -> Result<Arc<ServerTable>, Error> {
+    pub(crate) async fn get(
+        self: &Arc<Self>,
+        server: &Url,
+        asker: Asker,
+    ) -> Result<Arc<ServerTable>, Error> {
         let now = Instant::now();
         let mut flight = {
             let mut all = self.shelf();
-            match all.look(server, now) {
+            match all.look(server, asker, now) {
                 Look::Fresh(table) | Look::Stale(table) => return Ok(table),
                 Look::Failing(error) => return Err(error),
                 Look::Flying(flight) => flight,
@@ -120,6 +129,11 @@ impl Store {
             landing.send_replace(Some(landed));
         });
         flight
+    }
+
+    /// The endpoint costs that are kept.
+    pub(crate) fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shared(&self) -> RwLockReadGuard<'_, Shelf> {

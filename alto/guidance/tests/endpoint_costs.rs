@@ -21,9 +21,14 @@ fn question(request: &HttpRequest) -> EndpointCostRequest {
 
 /// A server whose endpoint costs are the last octet of the destination.
 fn with_ecs(resources: &str) -> HttpServer {
+    with_ecs_that(resources, None)
+}
+
+/// The same with this `Cache-Control`.
+fn with_ecs_that(resources: &str, control: Option<&'static str>) -> HttpServer {
     let server = server();
     says(&server, "/ird", MediaType::Directory, directory(resources));
-    server.on(ECS, |request| {
+    server.on(ECS, move |request| {
         let question = question(request);
         let cost = |address: &TypedAddress| match address.0 {
             std::net::IpAddr::V4(v4) => f64::from(v4.octets()[3]),
@@ -32,9 +37,76 @@ fn with_ecs(resources: &str) -> HttpServer {
         let row: BTreeMap<_, _> = question.destinations.iter().map(|to| (*to, cost(to))).collect();
         let costs = question.sources.iter().map(|from| (*from, row.clone())).collect();
         let answer = EndpointCosts { cost_type: question.cost_type, costs };
-        HttpReply::ok(MediaType::EndpointCosts.as_str(), answer.to_json())
+        let reply = HttpReply::ok(MediaType::EndpointCosts.as_str(), answer.to_json());
+        control.iter().fold(reply, |reply, control| reply.with("cache-control", control))
     });
     server
+}
+
+/// The last octets of the candidates in each question so far.
+fn questions(server: &HttpServer) -> Vec<Vec<u8>> {
+    let last = |address: &TypedAddress| match address.0 {
+        std::net::IpAddr::V4(v4) => v4.octets()[3],
+        std::net::IpAddr::V6(_) => 0,
+    };
+    let log = server.log();
+    let asked = log.iter().filter(|request| request.path == ECS).map(question);
+    asked.map(|question| question.destinations.iter().map(last).collect()).collect()
+}
+
+/// What HTTP says decides whether an answer is kept: nothing said is five minutes; `no-store`,
+/// `no-cache` and `max-age=0` mean asking again. Only what is not known yet is asked for.
+#[tokio::test]
+async fn answers_are_kept_as_http_says() {
+    for (control, again) in [
+        (None, false),
+        (Some("max-age=60"), false),
+        (Some("max-age=0"), true),
+        (Some("no-cache"), true),
+        (Some("no-store"), true),
+        (Some("no-store, max-age=60"), true),
+    ] {
+        let server = with_ecs_that(&ecs_entry("num"), control);
+        let guidance = guidance(&[]);
+        for _ in 0..2 {
+            let candidates = CANDIDATES.map(address);
+            let judgement = guidance.judge(&[ird(&server)], consumer(), &candidates).await.unwrap();
+            assert_eq!(told(&judgement), [(Some("far"), Some(1.0)), (Some("mid"), Some(7.0))]);
+        }
+        assert_eq!(server.count(ECS), if again { 2 } else { 1 }, "{control:?}");
+        let more = ["::ffff:198.51.100.7", "198.51.100.8"].map(address);
+        guidance.judge(&[ird(&server)], consumer(), &more).await.unwrap();
+        let last = questions(&server).pop().unwrap();
+        assert_eq!(last, if again { vec![7, 8] } else { vec![8] }, "{control:?}");
+    }
+}
+
+/// What was told for one consumer is not used for its neighbour, nor kept where that is not wanted.
+#[tokio::test]
+async fn answers_are_for_one_consumer() {
+    let server = with_ecs(&ecs_entry("num"));
+    let (keeps, keeps_none) = (guidance(&[]), guidance(&[("guidance.ecs_memory", "0")]));
+    let candidates = CANDIDATES.map(address);
+    for (guidance, count) in [(&keeps, 2), (&keeps_none, 6)] {
+        for consumer in ["203.0.113.5", "203.0.113.6"].repeat(2) {
+            let consumer = alto_guidance::Consumer::new(address(consumer));
+            guidance.judge(&[ird(&server)], consumer, &candidates).await.unwrap();
+        }
+        assert_eq!(server.count(ECS), count);
+    }
+}
+
+/// RFC 7285 §6.1.2.2: ranks of two answers are not mixed: one more candidate, and all are asked for.
+#[tokio::test]
+async fn ranks_are_asked_for_together() {
+    let server = with_ecs(&ecs_entry("ord"));
+    let guidance = guidance(&[]);
+    for candidates in [&["192.0.2.1", "192.0.2.2"][..], &["192.0.2.2"], &["192.0.2.2", "192.0.2.3"]]
+    {
+        let candidates: Vec<_> = candidates.iter().map(|text| address(text)).collect();
+        guidance.judge(&[ird(&server)], consumer(), &candidates).await.unwrap();
+    }
+    assert_eq!(questions(&server), [[1, 2], [2, 3]]);
 }
 
 async fn asked(

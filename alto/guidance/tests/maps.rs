@@ -204,6 +204,40 @@ async fn a_passing_problem_comes_first() {
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
 }
 
+/// RFC 7285 §8.3.6, RFC 9111 §5.2.2: who waits for an answer gets none that HTTP does not allow; the
+/// table for announces is fetched once a minute.
+#[tokio::test]
+async fn cache_control_is_heeded() {
+    for (control, again) in [
+        ("max-age=60", false),
+        ("max-age=0", true),
+        ("no-cache", true),
+        ("no-store", true),
+        ("max-age=60, no-store", true),
+    ] {
+        let server = server();
+        let body = cost_map("1", "numerical").to_json();
+        let reply = HttpReply::ok(MediaType::CostMap.as_str(), body).with("cache-control", control);
+        server.says(COST, reply.with("etag", "\"1\""));
+        let guidance = guidance(&[]);
+        for _ in 0..2 {
+            let judgement = ask(&guidance, &[ird(&server)]).await.unwrap();
+            assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
+        }
+        assert_eq!(server.count(COST), if again { 2 } else { 1 }, "{control}");
+        for _ in 0..3 {
+            guidance.table(&ird(&server)).await.unwrap();
+            guidance.prepare(&ird(&server));
+        }
+        assert_eq!(server.count(COST), if again { 2 } else { 1 }, "{control}");
+        // What must not be stored is not the base of a question for changes.
+        let log = server.log();
+        let last = log.iter().rev().find(|request| request.path == COST).unwrap();
+        let conditional = last.headers.contains_key("if-none-match");
+        assert_eq!(conditional, again && !control.contains("no-store"), "{control}");
+    }
+}
+
 /// Many callers, one flight; afterwards the table is known without asking.
 #[tokio::test]
 async fn a_table_is_fetched_once() {
@@ -249,7 +283,51 @@ async fn a_failed_directory_is_no_absence() {
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
 }
 
-/// RFC 7285 §9.2: links of a directory are checked like any URI from the network.
+/// Links lead to the server's own site, unless told otherwise; a refused one is named, and nobody is
+/// asked there: neither for a map, nor for endpoint costs, nor for a further directory.
+#[tokio::test]
+async fn links_to_other_sites_are_refused() {
+    let (own, other) = (server(), server());
+    says(&other, ECS, MediaType::EndpointCosts, "{}");
+    let elsewhere = other.uri("").replace("127.0.0.1", "localhost");
+    let (cost, ecs) = (cost_entry("num"), ecs_entry("num"));
+    let more = r#", "more": {"uri": "/ird", "media-type": "application/alto-directory+json"}"#;
+    for resources in [
+        cost.replace(r#""uri": "cost""#, &format!(r#""uri": "{elsewhere}/cost""#)),
+        ecs.replace(r#""uri": "/ecs""#, &format!(r#""uri": "{elsewhere}/ecs""#)),
+        more.replace(r#""uri": "/ird""#, &format!(r#""uri": "{elsewhere}/ird""#)),
+    ] {
+        says(&own, "/ird", MediaType::Directory, directory(&resources));
+        let error = refused(&guidance(&[]), &own).await;
+        assert_eq!((error.code(), error.is_refusal()), ("other-site", true), "{error}");
+        assert!(error.to_string().contains(&elsewhere), "{error}");
+        assert!(error.to_string().contains("guidance.links"), "{error}");
+    }
+    assert!(other.log().is_empty());
+
+    // What is there beside it is used, and the link is named in a warning.
+    let resources = cost + &ecs.replace(r#""/ecs""#, &format!(r#""{elsewhere}/ecs""#));
+    says(&own, "/ird", MediaType::Directory, directory(&resources));
+    let judgement = ask(&guidance(&[]), &[ird(&own)]).await.unwrap();
+    assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
+    let codes: Vec<&str> = judgement.warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!((codes, other.log().len()), (vec!["other-site"], 0));
+}
+
+/// `guidance.links = any`: a network map and its costs may be on another host.
+#[tokio::test]
+async fn links_anywhere_on_demand() {
+    let (own, other) = (server(), server());
+    let elsewhere = other.uri("/cost").replace("127.0.0.1", "localhost");
+    let entry = cost_entry("num").replace(r#""uri": "cost""#, &format!(r#""uri": "{elsewhere}""#));
+    says(&own, "/ird", MediaType::Directory, directory(&entry));
+    let judgement = ask(&guidance(&[("guidance.links", "any")]), &[ird(&own)]).await.unwrap();
+    assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
+    assert_eq!((own.count(COST), other.count(COST)), (0, 1));
+}
+
+/// RFC 7285 §9.2: links of a directory are checked like any URI from the network, also where they
+/// may lead to other sites.
 #[tokio::test]
 async fn links_are_checked() {
     for (link, code) in [
@@ -261,8 +339,9 @@ async fn links_are_checked() {
         let server = server();
         let entry = cost_entry("num").replace(r#""uri": "cost""#, &format!(r#""uri": "{link}""#));
         says(&server, "/ird", MediaType::Directory, directory(&entry));
-        let error = refused(&guidance(&[]), &server).await;
+        let error = refused(&guidance(&[("guidance.links", "any")]), &server).await;
         assert_eq!((error.code(), error.is_refusal()), (code, true), "{error}");
+        assert!(refused(&guidance(&[]), &server).await.is_refusal());
     }
 }
 

@@ -195,7 +195,7 @@ async fn other_encodings_are_refused() {
     assert_eq!(code_of(&[], plain).await, "bad-encoding");
 }
 
-/// Ten MiB of headers, in one and in many, without end, and one too many.
+/// Ten MiB of headers, in one and in many, and without end.
 #[tokio::test]
 async fn large_heads_are_refused() {
     let start = || octets("HTTP/1.1 200 OK\n");
@@ -207,17 +207,39 @@ async fn large_heads_are_refused() {
         [start(), vec![Act::Send(b"x: ".to_vec()), Act::Repeat(vec![b'x'; 4_096])]].concat()
     };
     let endless = move |_: &Asked| [start(), vec![Act::Repeat(b"x: y\r\n".to_vec())]].concat();
-    let many = |count: usize| {
-        move |_: &Asked| {
-            let headers = vec![("x", "y"); count];
-            reply(200, &headers, b"{}")
-        }
-    };
     assert_eq!(code_of(&[], one).await, "headers-too-large");
     assert_eq!(code_of(&[], endless_one).await, "headers-too-large");
     assert_eq!(code_of(&[], endless).await, "headers-too-large");
-    assert_eq!(code_of(&[], many(64)).await, "headers-too-large");
-    assert_eq!(read_script(&[], many(63)).await.unwrap(), b"{}");
+}
+
+/// The lines of a head and their octets are limited: at n - 1 and n they are fine, at n + 1 not,
+/// whatever n is configured; of a redirect and of a refusal too.
+#[tokio::test]
+async fn heads_are_limited() {
+    // `reply` adds one line: `content-length: 2`.
+    const OWN: usize = "content-length: 2\r\n".len();
+    let lines = |count: usize| move |_: &Asked| reply(200, &vec![("x", "y"); count - 1], b"{}");
+    let octets = |count: usize, status: u16| {
+        let value = "v".repeat(count - OWN - "x: \r\n".len());
+        move |_: &Asked| reply(status, &[("x", &*value)], b"{}")
+    };
+    for (setting, most) in [(None, 64), (Some("8"), 8), (Some("1024"), 1_024)] {
+        let settings: Vec<_> = setting.map(|most| ("max_headers", most)).into_iter().collect();
+        for fine in [most - 1, most] {
+            assert_eq!(read_script(&settings, lines(fine)).await.unwrap(), b"{}", "{fine}");
+        }
+        assert_eq!(code_of(&settings, lines(most + 1)).await, "headers-too-large", "{most}");
+    }
+    for (setting, most) in [(None, 32 << 10), (Some("512"), 512), (Some("262144"), 256 << 10)] {
+        let settings: Vec<_> = setting.map(|most| ("max_head", most)).into_iter().collect();
+        for fine in [most - 1, most] {
+            assert_eq!(read_script(&settings, octets(fine, 200)).await.unwrap(), b"{}", "{fine}");
+        }
+        for status in [200, 307, 404, 503] {
+            let code = code_of(&settings, octets(most + 1, status)).await;
+            assert_eq!(code, "headers-too-large", "{status}, {most}");
+        }
+    }
 }
 
 /// Two at a time to one host and port, one waiting; the next is refused at once and nothing is

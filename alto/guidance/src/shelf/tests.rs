@@ -4,6 +4,7 @@ use alto_discovery_core::Validity;
 
 use super::*;
 use crate::error::Fault;
+use crate::life::Life;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -18,7 +19,7 @@ fn put(shelf: &mut Shelf, server: &Url, result: Result<Loaded, Error>, now: Inst
 }
 
 fn loaded(server: &Url, now: Instant) -> Loaded {
-    Loaded::empty(server, Validity::new(now, MINUTE))
+    Loaded::empty(server, Life::of(Validity::new(now, MINUTE)))
 }
 
 fn failure(server: &Url) -> Error {
@@ -39,8 +40,14 @@ fn a_server_may_say_how_long() {
         let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
         put(&mut shelf, &server, Err(status(&server, 503, Some(said))), now);
         let after = |seconds| now + Duration::from_secs(seconds);
-        assert!(matches!(shelf.look(&server, after(pause - 1)), Look::Failing(_)), "{said}");
-        assert!(matches!(shelf.look(&server, after(pause)), Look::Fetch(_)), "{said}");
+        assert!(
+            matches!(shelf.look(&server, Asker::Waiting, after(pause - 1)), Look::Failing(_)),
+            "{said}"
+        );
+        assert!(
+            matches!(shelf.look(&server, Asker::Waiting, after(pause)), Look::Fetch(_)),
+            "{said}"
+        );
     }
 }
 
@@ -48,13 +55,13 @@ fn a_server_may_say_how_long() {
 #[test]
 fn fresh_then_due_then_expired() {
     let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
-    assert!(matches!(shelf.look(&server, now), Look::Fetch(None)));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Fetch(None)));
     put(&mut shelf, &server, Ok(loaded(&server, now)), now);
     let after = |seconds| now + Duration::from_secs(seconds);
     assert!(matches!(shelf.look_ahead(&server, after(47)), Look::Fresh(_)));
     assert!(matches!(shelf.look_ahead(&server, after(49)), Look::Fetch(Some(_))));
-    assert!(matches!(shelf.look(&server, after(59)), Look::Fresh(_)));
-    assert!(matches!(shelf.look(&server, after(60)), Look::Fetch(Some(_))));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, after(59)), Look::Fresh(_)));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, after(60)), Look::Fetch(Some(_))));
     assert!(shelf.known(&server, after(59)).is_some() && shelf.known(&server, after(60)).is_none());
 }
 
@@ -67,6 +74,10 @@ fn a_glance_foretells() {
         let then = now + Duration::from_secs(seconds);
         let glance = shelf.glance(&server, then);
         assert_eq!((glance.table.is_some(), glance.state), (at_hand, state), "{seconds}");
+        // Its use is noted now, so threads that share the shelf see the same.
+        let peek = shelf.peek(&server, then).map(|peek| (peek.table.is_some(), peek.state));
+        assert_eq!(peek, shelf.servers.contains_key(&server).then_some((at_hand, state)));
+        assert!(shelf.peek(&server, then + NOTED).is_none());
         let fetches = matches!(shelf.look_ahead(&server, then), Look::Fetch(_));
         assert_eq!(fetches, state == State::Due, "{seconds}");
     };
@@ -87,15 +98,45 @@ fn a_glance_foretells() {
     check(&mut shelf, 80, true, State::Due);
 }
 
+/// A server that wants to be asked each time is, by whoever waits; announces go by what one of them
+/// had fetched for a minute, so that they cost it one question a minute. `no-store` leaves nothing
+/// to ask for changes of, and nothing after the minute; neither is used beyond its time.
+#[test]
+fn asked_each_time_but_for_announces() {
+    for may_be_kept in [true, false] {
+        let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
+        let validity = Validity::new(now, Duration::ZERO);
+        let mut life = Life::of(validity);
+        (life.may_be_kept, life.may_be_stale) = (may_be_kept, false);
+        put(&mut shelf, &server, Ok(Loaded::empty(&server, life)), now);
+        let after = |seconds| now + Duration::from_secs(seconds);
+        for seconds in [0, 1, 59] {
+            let Look::Fetch(held) = shelf.look(&server, Asker::Waiting, after(seconds)) else {
+                panic!("{seconds}")
+            };
+            assert_eq!(held.is_some(), may_be_kept, "{seconds}");
+            assert!(shelf.known(&server, after(seconds)).is_some(), "{seconds}");
+        }
+        assert_eq!(shelf.glance(&server, after(47)).state, State::Rest);
+        assert!(matches!(shelf.look(&server, Asker::Announces, after(59)), Look::Fresh(_)));
+        put(&mut shelf, &server, Err(failure(&server)), after(59));
+        assert!(matches!(shelf.look(&server, Asker::Waiting, after(59)), Look::Failing(_)));
+        shelf.servers.get_mut(&server).unwrap().used = after(60);
+        assert_eq!(shelf.peek(&server, after(60)).is_some(), may_be_kept);
+        assert!(shelf.known(&server, after(60)).is_none());
+        assert_eq!(shelf.octets() == 0, !may_be_kept);
+    }
+}
+
 /// While a flight is under way all wait for it; one that was dropped is not waited for.
 #[test]
 fn flights() {
     let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
     let (landing, flight) = watch::channel(None);
     shelf.take_off(&server, flight, now);
-    assert!(matches!(shelf.look(&server, now), Look::Flying(_)));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Flying(_)));
     drop(landing);
-    assert!(matches!(shelf.look(&server, now), Look::Fetch(None)));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Fetch(None)));
 }
 
 /// A server that fails is left alone twice as long each time, an hour at most; success forgives.
@@ -105,14 +146,14 @@ fn pauses_grow() {
     for pause in [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600] {
         put(&mut shelf, &server, Err(failure(&server)), now);
         now += Duration::from_secs(pause - 1);
-        assert!(matches!(shelf.look(&server, now), Look::Failing(_)), "{pause}");
+        assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Failing(_)), "{pause}");
         now += Duration::from_secs(1);
-        assert!(matches!(shelf.look(&server, now), Look::Fetch(_)), "{pause}");
+        assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Fetch(_)), "{pause}");
     }
     put(&mut shelf, &server, Ok(loaded(&server, now)), now);
     now += MINUTE;
     put(&mut shelf, &server, Err(failure(&server)), now);
-    assert!(matches!(shelf.look(&server, now + FIRST_PAUSE), Look::Fetch(_)));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, now + FIRST_PAUSE), Look::Fetch(_)));
 }
 
 /// A table that has expired is used for an hour more while its server cannot be reached, marked; one
@@ -134,18 +175,21 @@ fn stale_while_unreachable() {
         put(&mut shelf, &server, Ok(loaded(&server, start)), start);
         let now = start + MINUTE;
         put(&mut shelf, &server, Err(error.clone()), now);
-        let looks = shelf.look(&server, now);
+        let looks = shelf.look(&server, Asker::Waiting, now);
         assert_eq!(matches!(looks, Look::Stale(_)), used, "{error}: {looks:?}");
         assert_eq!(matches!(looks, Look::Failing(_)), !used, "{error}: {looks:?}");
         let known = shelf.known(&server, now);
         let codes = known.map(|table| table.warnings()[0].code);
         assert_eq!(codes, used.then_some("stale"), "{error}");
-        assert!(matches!(shelf.look(&server, now + FIRST_PAUSE), Look::Fetch(Some(_))));
+        assert!(matches!(
+            shelf.look(&server, Asker::Waiting, now + FIRST_PAUSE),
+            Look::Fetch(Some(_))
+        ));
         // An hour after it expired it is too old.
         let late = now + LONGEST_STALE;
         put(&mut shelf, &server, Err(error), late);
         assert!(shelf.known(&server, late).is_none());
-        assert!(matches!(shelf.look(&server, late), Look::Failing(_)));
+        assert!(matches!(shelf.look(&server, Asker::Waiting, late), Look::Failing(_)));
     }
 }
 
@@ -168,7 +212,7 @@ fn a_fresh_table_is_not_stale() {
 fn our_faults_are_not_theirs() {
     let (mut shelf, now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
     put(&mut shelf, &server, Err(Error::new(&server, Fault::Fetch(alto_fetch::Fault::Busy))), now);
-    assert!(matches!(shelf.look(&server, now), Look::Fetch(_)));
+    assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Fetch(_)));
 }
 
 /// Over the budget the tables used longest ago go, the newest stays.
