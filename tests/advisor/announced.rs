@@ -28,7 +28,7 @@ fn advisor(backend: Arc<dyn Backend>, trust: &str) -> Advisor {
     Advisor::with_backends(&config, &[backend]).unwrap()
 }
 
-fn announce<'h>(query: &'h str, n: u16) -> Request<'h, V4Record> {
+fn announce(query: &str, n: u16) -> Request<'_, V4Record> {
     let sender =
         peer(&format!("203.0.113.{n}")).with_hints(Hints::HttpQuery(query.as_bytes().into()));
     Request::new(Requester::from(sender), v4(Place::Near, n), K)

@@ -58,7 +58,7 @@ fn server(
 fn loader(memory: usize) -> Loader {
     let policy = Policy { allow_private_servers: true, allow_http: true, ..Policy::default() };
     let fetcher = Fetcher::new(&FetchConfig::default(), policy).unwrap();
-    let reader = Reader { fetcher, options: ReadOptions::default() };
+    let reader = Reader { fetcher: fetcher.into(), options: ReadOptions::default() };
     Loader { reader, config: GuidanceConfig { memory, ..GuidanceConfig::default() } }
 }
 
