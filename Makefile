@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi opentracker header install install-command deb deb-test
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep claims bench scale demo ffi opentracker header install install-command deb deb-test
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
@@ -50,6 +50,10 @@ fuzz:
 # Ten million strangers against the cache, in 64 MiB of memory. Needs control groups.
 sweep:
 	scripts/sweep
+
+# Ten million announces, claims and guidance, changed at random.
+claims:
+	ALTO_MUTATIONS=10000000 cargo test --release --locked -p alto-backend-peerinfo --test mutations -- --nocapture
 
 # Ratios against named baselines, in one run.
 bench: ffi

@@ -47,7 +47,8 @@
  * overlap all const calls. Different handles have nothing to do with each other.
  *
  * alto_lookup(), alto_select() and alto_swarm_*() are for the path of every announce: they never wait
- * for the network. On a hit they neither allocate (alto_swarm_add() may let its arrays grow) nor call
+ * for the network. On a hit they neither allocate (alto_swarm_add() may let its arrays grow, and what a
+ * peer sent, where "peerinfo.trust" lets it count, takes memory for the length of the call) nor call
  * the system; on a miss they put one task into a bounded queue. The library's threads have all signals
  * blocked. Don't cancel a thread of yours asynchronously (pthread_setcanceltype(3)) inside a call.
  *

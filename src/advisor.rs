@@ -259,7 +259,7 @@ impl Advisor {
         self.learner.handle()
     }
 
-    /// How many discoveries are under way for requests.
+    /// How many discoveries are under way for requests, and fetches for what peers claim.
     pub fn learning(&self) -> usize {
         self.learner.under_way()
     }

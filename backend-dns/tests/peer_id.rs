@@ -190,7 +190,7 @@ proptest! {
         for (number, digits, server) in &blocks {
             let nibbles = [12, 8, 4, 0].map(|place| number >> place & 15);
             let kept = nibbles[..usize::from(*digits)].iter().rev();
-            let labels: String = kept.map(|nibble| format!("{nibble:x}.")).collect();
+            let labels = kept.fold(String::new(), |all, nibble| format!("{all}{nibble:x}."));
             let owner = format!("*.{labels}_p.{R32}");
             entries.retain(|(name, _)| *name != owner);
             entries.push((owner, names(&format!("https://block{server}.example/ird"))));

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::ptr;
 use std::time::Duration;
 
-use facade::{Answer, Dnssec, Error, Known, NoServer, Peer, Scope, Trust, Validity};
+use facade::{
+    Answer, Discovery, Dnssec, Error, Hints, Known, NoServer, Peer, Scope, Trust, Validity,
+};
 use libc::{AF_INET, AF_INET6};
 use tokio::time::Instant;
 
@@ -40,7 +42,7 @@ pub unsafe extern "C" fn alto_lookup(
         let (discovery, asked, out) = unsafe { arguments(discovery, peer, out)? };
         let (stack, engine) = discovery.running()?;
         let now = stack.clock.now();
-        let known = stack.advisor.discovery().known(&asked, now);
+        let known = certain(stack.advisor.discovery(), &asked, now);
         at_once(known, &asked, &engine.finder, now, out)
     })
 }
@@ -67,7 +69,7 @@ pub unsafe extern "C" fn alto_lookup_wait(
         let (discovery, asked, out) = unsafe { arguments(discovery, peer, out)? };
         let (stack, engine) = discovery.running()?;
         let now = Instant::now();
-        match stack.advisor.discovery().known(&asked, now) {
+        match certain(stack.advisor.discovery(), &asked, now) {
             Known::Ask | Known::Stale(_) if timeout_ms > 0 => {
                 let deadline = now + Duration::from_millis(timeout_ms.into());
                 waited(engine.finder.wait(owned(&asked), deadline), out)
@@ -235,6 +237,15 @@ fn waited(wait: Wait, out: Out) -> Result<c_int, Failure> {
         Wait::Over(Err(error)) => Err(error.into()),
         Wait::TimeIsUp => Err(time_is_up()),
         Wait::Stopped => Err(Wait::stopped()),
+    }
+}
+
+/// What is certain of a peer. What it sent, if it is no good, costs it nothing that is certain of its
+/// address.
+fn certain(discovery: &Discovery, peer: &Peer<'_>, now: Instant) -> Known {
+    match discovery.known(peer, now) {
+        Known::Ask if *peer.hints() != Hints::None => discovery.known(&peer.without_hints(), now),
+        known => known,
     }
 }
 

@@ -25,6 +25,12 @@ fn lookups() {
     Workshop::new().check("lookup.c", &[&resolver(&name_server(URI))]);
 }
 
+/// What one peer claims with its announce is nobody else's answer.
+#[test]
+fn claims() {
+    Workshop::new().check("claims.c", &[&resolver(&name_server(URI))]);
+}
+
 /// C11 and C++17 compile the header alone, with all warnings as errors.
 #[test]
 fn the_header_compiles() {

@@ -64,6 +64,11 @@ impl Claims {
         });
     }
 
+    /// How many fetches are under way.
+    pub(super) fn under_way(&self) -> usize {
+        FETCHES - self.places.available_permits()
+    }
+
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }

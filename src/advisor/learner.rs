@@ -98,9 +98,9 @@ impl Learner {
         self.tables.of(answer, peer, now, self.handle().as_ref())
     }
 
-    /// How many discoveries are under way.
+    /// How many discoveries, and fetches for what peers claim, are under way.
     pub(super) fn under_way(&self) -> usize {
-        locked(&self.under_way).len()
+        locked(&self.under_way).len() + self.tables.claims.under_way()
     }
 
     fn job(&self, peer: Peer<'static>) -> Option<Job> {
