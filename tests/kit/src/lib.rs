@@ -7,6 +7,7 @@
 //! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`http`]: an HTTP server in process that says what a test wants;
+//! - [`acts`]: a web server, with or without TLS, that misbehaves as told;
 //! - [`nginx`]: a real web server in front of another, with TLS and a cache;
 //! - [`namespace`]: a network of the test's own, with counters of packets in the kernel;
 //! - [`spellings`]: of hosts that must not be contacted;
@@ -24,6 +25,7 @@
 // Every function here may panic: that is how a test fails.
 #![allow(clippy::missing_panics_doc)]
 
+pub mod acts;
 mod background;
 pub mod bind;
 pub mod client;

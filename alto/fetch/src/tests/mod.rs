@@ -9,5 +9,6 @@ mod slowness;
 mod tls_grid;
 
 mod authority;
-mod server;
 mod world;
+
+use alto_testkit::acts as server;

@@ -1,4 +1,4 @@
-//! A server that does what a test says, well-formed or not.
+//! A web server that does what a test says, well-formed or not, act by act.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,14 +6,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
+use crate::pki::Identity;
+
 /// One thing that a server does to a connection. After the last one it awaits the next request.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub enum Act {
+    /// Sends this.
     Send(Vec<u8>),
     /// Sends this again and again until the client has enough.
     Repeat(Vec<u8>),
@@ -29,18 +35,21 @@ pub(super) enum Act {
 
 /// What was asked: the head as it came, and the body.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+pub struct Asked {
+    /// The request line and the headers.
+    pub head: String,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl Asked {
     /// The target of the request line.
-    pub(super) fn target(&self) -> &str {
+    pub fn target(&self) -> &str {
         self.head.split(' ').nth(1).unwrap()
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
@@ -50,24 +59,26 @@ impl Asked {
 
 type Script = dyn Fn(&Asked) -> Vec<Act> + Send + Sync;
 
-/// A server on loopback, gone when dropped.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+/// A server, gone when dropped.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
     accepted: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<Asked>>>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    /// Speaks TLS if told how.
-    pub(super) async fn start(
+    /// On a free port of loopback. Speaks TLS if told how.
+    pub async fn start(
         tls: Option<ServerConfig>,
         script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
     ) -> Self {
         Self::start_at("127.0.0.1:0".parse().unwrap(), tls, script).await
     }
 
-    pub(super) async fn start_at(
+    /// At this address.
+    pub async fn start_at(
         address: SocketAddr,
         tls: Option<ServerConfig>,
         script: impl Fn(&Asked) -> Vec<Act> + Send + Sync + 'static,
@@ -86,7 +97,10 @@ impl Server {
     }
 
     /// Accepts, counts and closes.
-    pub(super) async fn canary(address: &str) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// If the address is taken, or none of this machine's.
+    pub async fn canary(address: &str) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -101,16 +115,18 @@ impl Server {
         Ok(Self { address, accepted, asked: Arc::default(), task })
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// Its port.
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// How many connections were made.
-    pub(super) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    /// What was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -199,7 +215,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<
 }
 
 /// A reply with `Content-Length`.
-pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Act> {
+pub fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Act> {
     let mut octets = format!("HTTP/1.1 {status} Test\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         octets.extend([name, ": ", value, "\r\n"]);
@@ -208,6 +224,19 @@ pub(super) fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<A
     vec![Act::Send([octets.as_bytes(), body].concat())]
 }
 
-pub(super) fn redirect(status: u16, location: &str) -> Vec<Act> {
+/// A redirect.
+pub fn redirect(status: u16, location: &str) -> Vec<Act> {
     reply(status, &[("location", location)], b"")
+}
+
+/// How a server with this identity speaks TLS.
+pub fn tls(identity: &Identity) -> ServerConfig {
+    let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.expect("a certificate")], key)
+        .expect("a certificate with its key")
 }
