@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi opentracker tracker-trial header install install-command deb deb-test
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep bench scale demo ffi opentracker tracker-trial tracker-clients header install install-command deb deb-test
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
@@ -77,6 +77,12 @@ TRIAL := target/tracker-trial
 tracker-trial:
 	@scripts/packages opentracker nsd gcc
 	cargo run --release --locked -p alto-trackers --bin tracker-trial -- $(TRIAL)
+
+# From whom real clients get their octets, plain and guided: libtorrent and aria2, ten minutes.
+tracker-clients: opentracker
+	@scripts/packages opentracker nsd python3-libtorrent aria2
+	cargo build --release --locked -p alto-cli
+	/usr/bin/python3 tests/trackers/clients.py target/release/libalto_opentracker.so
 
 # Writes include/alto_discovery.h anew, from ffi/src.
 header:

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 use crate::guidance::{fill, until_guided, wait_for_the_minute};
 use crate::{Bench, world};
 
+/// Plain and guided: announces per second, and per second of processor time.
+type Round = ((f64, f64), (f64, f64));
+
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
 
@@ -20,7 +23,7 @@ pub(crate) fn run(bench: &Bench) -> String {
     for size in [100, 10_000] {
         for workers in [1, 2] {
             let world = world();
-            let trackers = [bench.plain(workers), bench.guided(world.config(), workers)];
+            let trackers = [crate::plain(workers), bench.guided(world.config(), workers)];
             for tracker in &trackers {
                 populate(&world, tracker, size);
             }
@@ -87,8 +90,8 @@ fn rate(world: &World, tracker: &Tracker, size: usize, wanted: i32) -> (f64, f64
     (count / start.elapsed().as_secs_f64(), count / (tracker.cpu() - before))
 }
 
-fn told(rates: &[((f64, f64), (f64, f64))]) -> String {
-    let median = |of: &dyn Fn(&((f64, f64), (f64, f64))) -> f64| {
+fn told(rates: &[Round]) -> String {
+    let median = |of: &dyn Fn(&Round) -> f64| {
         let mut all: Vec<f64> = rates.iter().map(of).collect();
         all.sort_by(f64::total_cmp);
         (all[0], all[all.len() / 2], all[all.len() - 1])

@@ -16,7 +16,7 @@ pub(crate) fn run(bench: &Bench) -> String {
     let mut text = String::new();
     for workers in [0, 2] {
         let world = world();
-        let plain = bench.plain(workers);
+        let plain = crate::plain(workers);
         let guided = bench.guided(world.config(), workers);
         let swarm = fill(&world, &guided);
         let _ = writeln!(text, "{workers} UDP workers; {} peers in 40 networks", swarm.len());

@@ -31,14 +31,14 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn plain(&self, workers: u32) -> Tracker {
-        Tracker::start(&Setup { workers, ..Setup::default() })
-    }
-
     pub(crate) fn guided(&self, config: String, workers: u32) -> Tracker {
         let (preload, config) = (Some(self.library.clone()), Some(config));
         Tracker::start(&Setup { preload, config, workers, program: None })
     }
+}
+
+pub(crate) fn plain(workers: u32) -> Tracker {
+    Tracker::start(&Setup { workers, ..Setup::default() })
 }
 
 fn main() {

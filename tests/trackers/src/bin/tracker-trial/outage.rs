@@ -19,7 +19,7 @@ pub(crate) fn run(bench: &Bench) -> String {
         let world = world();
         let own = world.resolver().to_string();
         let (plain, blind) =
-            (bench.plain(0), bench.guided(world.config().replace(&own, resolver), 0));
+            (crate::plain(0), bench.guided(world.config().replace(&own, resolver), 0));
         fill(&world, &plain);
         fill(&world, &blind);
         wait_for_the_minute();

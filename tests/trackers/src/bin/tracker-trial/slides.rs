@@ -34,15 +34,18 @@ fn map(good: impl Iterator<Item = Ipv4Addr>) -> MapText {
     (map, "src,dst,cost\nown,good,1\nown,own,20\nown,far,20\n")
 }
 
+/// A name, what the ALTO server says, and who is good.
+type Case = (&'static str, fn(Network) -> MapText, HashSet<Ipv4Addr>);
+
 pub(crate) fn run(bench: &Bench) -> String {
-    let maps: [(&str, fn(Network) -> MapText, HashSet<Ipv4Addr>); 2] = [
+    let maps: [Case; 2] = [
         ("scattered", |_| map(scattered()), scattered().collect()),
         ("adjacent", |_| map(adjacent()), adjacent().collect()),
     ];
     let mut text = String::new();
     for (name, map, good) in maps {
         let world = World::with(1, map);
-        let plain = bench.plain(0);
+        let plain = crate::plain(0);
         let shares = ["0.2", "0"].map(|share| {
             (share, bench.guided(world.config() + &format!("select.random_share = {share}\n"), 0))
         });
