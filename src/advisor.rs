@@ -276,7 +276,7 @@ impl Advisor {
     fn guide(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
         let refresh = |validity: Validity| {
             if validity.left(now) < validity.lifetime() / 10 {
-                self.learner.discover(peer);
+                self.learner.discover(peer, now);
             }
         };
         match self.discovery.known(peer, now) {
@@ -285,7 +285,7 @@ impl Advisor {
                 self.guide_of(&answer, peer, now)
             }
             Known::Stale(answer) => {
-                self.learner.discover(peer);
+                self.learner.discover(peer, now);
                 self.guide_of(&answer, peer, now)
             }
             Known::None(none) => {
@@ -294,7 +294,7 @@ impl Advisor {
             }
             Known::NotApplicable => Err(Why::NotApplicable),
             Known::Ask => {
-                self.learner.discover(peer);
+                self.learner.discover(peer, now);
                 Err(Why::Discovering)
             }
         }
