@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep claims bench scale demo ffi opentracker header install install-command deb deb-test
+.PHONY: check packages fmt clippy test models features doc deny fuzz sweep claims bench scale demo ffi opentracker tracker-trial tracker-clients header install install-command deb deb-test
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
@@ -74,6 +74,19 @@ ffi:
 # For Debian's opentracker: target/release/libalto_opentracker.so, for LD_PRELOAD (docs/opentracker.md).
 opentracker: ffi
 	integrations/opentracker/build target/release target/release
+
+# opentracker plain and guided, with swarms of 10,000: some twenty minutes. What is in the folder is not
+# measured again; the report is report.txt there.
+TRIAL := target/tracker-trial
+tracker-trial:
+	@scripts/packages opentracker nsd gcc
+	cargo run --release --locked -p alto-trackers --bin tracker-trial -- $(TRIAL)
+
+# From whom real clients get their octets, plain and guided: libtorrent and aria2, ten minutes.
+tracker-clients: opentracker
+	@scripts/packages opentracker nsd python3-libtorrent aria2
+	cargo build --release --locked -p alto-cli
+	/usr/bin/python3 tests/trackers/clients.py target/release/libalto_opentracker.so
 
 # Writes include/alto_discovery.h anew, from ffi/src.
 header:

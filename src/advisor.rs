@@ -313,7 +313,7 @@ impl Advisor {
     fn guide_by_address(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
         let refresh = |validity: Validity| {
             if validity.left(now) < validity.lifetime() / 10 {
-                self.learner.discover(peer);
+                self.learner.discover(peer, now);
             }
         };
         match self.discovery.known(peer, now) {
@@ -322,7 +322,7 @@ impl Advisor {
                 self.guide_of(&answer, peer, now)
             }
             Known::Stale(answer) => {
-                self.learner.discover(peer);
+                self.learner.discover(peer, now);
                 self.guide_of(&answer, peer, now)
             }
             Known::None(none) => {
@@ -331,7 +331,7 @@ impl Advisor {
             }
             Known::NotApplicable => Err(Why::NotApplicable),
             Known::Ask => {
-                self.learner.discover(peer);
+                self.learner.discover(peer, now);
                 Err(Why::Discovering)
             }
         }

@@ -336,7 +336,7 @@ pub(crate) struct Setup {
 }
 
 /// A command is one user who waits, not a flood of announces from anywhere: it sets its own limits.
-const COMMAND_LIMITS: [(&str, &str); 5] = [
+const COMMAND_LIMITS: &[(&str, &str)] = &[
     ("dns.zone_qps", "100000"),
     ("dns.total_qps", "100000"),
     ("dns.in_flight", "1024"),
@@ -346,8 +346,8 @@ const COMMAND_LIMITS: [(&str, &str); 5] = [
 
 /// All that `check` asks may be asked of one name server, which drops replies to those who ask too fast:
 /// NSD above 200 a second unless told otherwise.
-const CHECK_LIMITS: [(&str, &str); 3] =
-    [("dns.zone_qps", "100"), ("dns.total_qps", "100000"), ("dns.in_flight", "32")];
+const CHECK_LIMITS: &[(&str, &str)] =
+    &[("dns.zone_qps", "100"), ("dns.total_qps", "100000"), ("dns.in_flight", "32")];
 
 impl Setup {
     /// The configuration: the command's limits, then the file, then the flags.
@@ -366,11 +366,11 @@ impl Setup {
     /// The same with limits of one command.
     fn config_within(
         &self,
-        limits: [(&str, &str); 3],
+        limits: &[(&str, &str)],
         flags: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Config, Error> {
         let mut config = Config::default();
-        for (key, value) in limits.into_iter().filter(|(key, _)| known(key)) {
+        for (key, value) in limits.iter().filter(|(key, _)| known(key)) {
             config.set(key, value)?;
         }
         if let Some(path) = &self.config {
@@ -412,8 +412,8 @@ fn truth(flag: bool) -> Option<String> {
 
 /// The limits that `config` sets, in words.
 pub(crate) fn limits(config: &Config) -> String {
-    let shown = |(key, _)| Some(format!("{key} = {}", config.get(key)?));
-    let limits: Vec<String> = COMMAND_LIMITS.into_iter().filter_map(shown).collect();
+    let shown = |&(key, _): &(&str, _)| Some(format!("{key} = {}", config.get(key)?));
+    let limits: Vec<String> = COMMAND_LIMITS.iter().filter_map(shown).collect();
     limits.join(", ")
 }
 

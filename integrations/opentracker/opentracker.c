@@ -107,6 +107,8 @@ static __thread struct {
     const uint8_t *packet;
     size_t length;
     uint8_t ip[ADDRESS];
+    bool is_spared; /* opentracker is asked for one peer, and does not see how many are wanted: */
+    uint32_t wanted;
 } received;
 
 /* ---- Small helpers. ---- */
@@ -200,6 +202,40 @@ static size_t without_oneself(const struct announce *peer, uint8_t *records, siz
     return count;
 }
 
+/* opentracker's own choice of many peers from a large swarm costs as much as the rest of an announce, and
+   is thrown away. So where the index has just given a full reply of a large swarm, opentracker is asked
+   for one peer only, and the reply is filled here. Each thread remembers such torrents for itself. */
+enum { LARGE = 1000, UDP_MOST = 200, REMEMBERED = 256 };
+static __thread struct large {
+    bool is_known;
+    uint8_t infohash[20];
+} large[REMEMBERED];
+
+static bool is_large(const uint8_t *infohash) {
+    const struct large *at = &large[infohash[19]];
+    return at->is_known && memcmp(at->infohash, infohash, sizeof at->infohash) == 0;
+}
+
+static void remember_large(const uint8_t *infohash, bool is_full, size_t all) {
+    struct large *at = &large[infohash[19]];
+    if (is_full && all >= LARGE) {
+        at->is_known = true;
+        memcpy(at->infohash, infohash, sizeof at->infohash);
+    } else if (is_large(infohash))
+        at->is_known = false;
+}
+
+/* Chooses the best `k` of the swarm; how many there are, or a negative status. */
+static long select_best(const alto_discovery *alto, const struct announce *peer, uint8_t *best, size_t k,
+                        size_t width, size_t all, uint32_t now) {
+    struct sockaddr_in6 socket;
+    alto_peer to = asking(peer, &socket);
+    alto_select_opts opts = {.struct_size = sizeof opts, .drop_self = 1};
+    long chosen = alto_swarm_select(alto, peer->infohash, &to, best, width, k, &opts, now);
+    remember_large(peer->infohash, chosen == (long)k, all);
+    return chosen;
+}
+
 /* Replaces `count` peers of a reply by the best of the swarm, of which opentracker knows `all`. A swarm
    that is there as a whole needs no choice. What the index lacks is filled up from opentracker's own
    choice, so there are never fewer than without this. The new count, which is not larger. */
@@ -208,10 +244,7 @@ static size_t choose(const alto_discovery *alto, const struct announce *peer, ui
     if (count >= all) return without_oneself(peer, records, count, width);
     uint8_t best[REPLY_MOST];
     if (count * width > sizeof best) return count;
-    struct sockaddr_in6 socket;
-    alto_peer to = asking(peer, &socket);
-    alto_select_opts opts = {.struct_size = sizeof opts, .drop_self = 1};
-    long chosen = alto_swarm_select(alto, peer->infohash, &to, best, width, count, &opts, now);
+    long chosen = select_best(alto, peer, best, count, width, all, now);
     if (chosen < 0) return count;
     size_t filled = (size_t)chosen;
     if (filled < count) {
@@ -248,6 +281,14 @@ static bool is_cold(const alto_discovery *alto, const struct announce *peer, con
 
 enum { ANNOUNCE = 1, REQUEST_HEAD = 98, REPLY_HEAD = 20, EVENT_STOPPED = 3 };
 
+static void spare_choice(uint8_t *packet) {
+    uint32_t wanted = get32(packet + 92);
+    received.is_spared =
+        get32(packet + 8) == ANNOUNCE && wanted > 1 && is_v4(received.ip) && is_large(packet + 16);
+    received.wanted = wanted < UDP_MOST ? wanted : UDP_MOST;
+    if (received.is_spared) put32(packet + 92, 1);
+}
+
 /* Reads the datagram that was received last, if it is the announce that this reply answers. */
 static bool read_datagram(struct announce *peer, const uint8_t *reply, size_t length, const char *ip) {
     const uint8_t *packet = received.packet;
@@ -266,7 +307,16 @@ static bool read_datagram(struct announce *peer, const uint8_t *reply, size_t le
     return true;
 }
 
-/* Replaces the peers in a reply; its new length, which is not larger. */
+/* Puts as many peers into a reply as were wanted before opentracker was asked for one. There is room:
+   its buffer holds as many. */
+static size_t fill_spared(const alto_discovery *alto, const struct announce *peer, uint8_t *records,
+                          size_t width, size_t all, uint32_t now) {
+    size_t wanted = received.wanted < all ? received.wanted : all;
+    long chosen = select_best(alto, peer, records, wanted, width, all, now);
+    return chosen < 0 ? 1 : (size_t)chosen;
+}
+
+/* Replaces the peers in a reply; its new length. */
 static size_t guide_datagram(const alto_discovery *alto, const struct announce *peer, uint8_t *reply,
                              size_t length) {
     size_t width = is_v4(peer->ip) ? V4_RECORD : V6_RECORD, octets = length - REPLY_HEAD;
@@ -277,7 +327,8 @@ static size_t guide_datagram(const alto_discovery *alto, const struct announce *
     size_t all = (size_t)get32(reply + 12) + get32(reply + 16), count = octets / width;
     if (peer->is_stopped || count == 0) return length;
     uint8_t *records = reply + REPLY_HEAD;
-    size_t chosen = choose(alto, peer, records, count, width, all, now);
+    size_t chosen = received.is_spared ? fill_spared(alto, peer, records, width, all, now)
+                                       : choose(alto, peer, records, count, width, all, now);
     if (count < all && cold_interval < interval && is_cold(alto, peer, records, chosen, width, now))
         put32(reply + 8, cold_interval);
     return REPLY_HEAD + chosen * width;
@@ -292,6 +343,8 @@ ssize_t __wrap_socket_recv6(int fd, char *buffer, size_t room, char *ip, uint16_
         received.packet = (const uint8_t *)buffer;
         received.length = (size_t)length;
         memcpy(received.ip, ip, ADDRESS);
+        received.is_spared = false;
+        if (atomic_load_explicit(&started, memory_order_acquire)) spare_choice((uint8_t *)buffer);
     }
     return length;
 }
@@ -301,14 +354,14 @@ ssize_t __wrap_socket_send6(int fd, const char *buffer, size_t length, const cha
     if (!real_socket_send6) find_real();
     const alto_discovery *alto = atomic_load_explicit(&started, memory_order_acquire);
     struct announce peer;
-    size_t shorter = length;
+    size_t guided = length;
     /* The buffer is opentracker's own, in which it has just built the reply. */
     if (alto && read_datagram(&peer, (const uint8_t *)buffer, length, ip)) {
         received.packet = NULL; /* an announce is answered once */
-        shorter = guide_datagram(alto, &peer, (uint8_t *)(uintptr_t)buffer, length);
+        guided = guide_datagram(alto, &peer, (uint8_t *)(uintptr_t)buffer, length);
     }
-    ssize_t sent = real_socket_send6(fd, buffer, shorter, ip, port, scope);
-    return sent == (ssize_t)shorter ? (ssize_t)length : sent;
+    ssize_t sent = real_socket_send6(fd, buffer, guided, ip, port, scope);
+    return sent == (ssize_t)guided ? (ssize_t)length : sent;
 }
 
 /* ---- HTTP: the request. ---- */

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use alto_discovery_core::{Answer, Call, Peer, Server, Trust};
+use alto_discovery_core::{Answer, Call, Error, Peer, Server, Trust};
 use alto_guidance::{Glance, Guidance, ServerTable, State};
 use ipnet::IpNet;
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -22,6 +22,36 @@ pub(super) struct Learner {
     runner: RwLock<Option<Runner>>,
     under_way: Arc<Mutex<HashSet<Peer<'static>>>>,
     most: usize,
+    outage: Arc<Mutex<Outage>>,
+}
+
+/// While discoveries fail, so many are started in a second, and at once after a quiet time: each announce
+/// would start one in vain, which costs more than all the rest of it.
+const IN_OUTAGE: f64 = 100.0;
+
+/// Whether the last discovery failed, and how many may be started all the same.
+#[derive(Debug, Default)]
+struct Outage {
+    /// How many may be started, as of when; `None` while discoveries succeed.
+    left: Option<(f64, Instant)>,
+}
+
+impl Outage {
+    /// Notes how a discovery ended.
+    fn note(&mut self, has_failed: bool, now: Instant) {
+        self.left = has_failed.then(|| self.left.unwrap_or((IN_OUTAGE, now)));
+    }
+
+    /// Whether one may be started.
+    fn admits(&mut self, now: Instant) -> bool {
+        let Some((left, since)) = &mut self.left else { return true };
+        let more = now.saturating_duration_since(*since).as_secs_f64() * IN_OUTAGE;
+        *left = (*left + more).min(IN_OUTAGE);
+        *since = now.max(*since);
+        let admits = *left >= 1.0;
+        *left -= f64::from(u8::from(admits));
+        admits
+    }
 }
 
 /// Where tasks run.
@@ -37,7 +67,14 @@ const THREADS: usize = 2;
 impl Learner {
     /// One with at most `most` discoveries at once, which runs nothing yet.
     pub(super) fn new(discovery: Arc<Discovery>, tables: Tables, most: usize) -> Self {
-        Self { discovery, tables, runner: RwLock::default(), under_way: Arc::default(), most }
+        Self {
+            discovery,
+            tables,
+            runner: RwLock::default(),
+            under_way: Arc::default(),
+            most,
+            outage: Arc::default(),
+        }
     }
 
     /// Runs tasks on threads of its own from now on, unless it has some.
@@ -80,14 +117,20 @@ impl Learner {
 
     /// Starts to find the server for a peer and then to fetch its table, unless that is under way,
     /// too much is, or there is nowhere to run.
-    pub(super) fn discover(&self, peer: &Peer<'_>) {
+    pub(super) fn discover(&self, peer: &Peer<'_>, now: Instant) {
+        if !locked(&self.outage).admits(now) {
+            return;
+        }
         let Some(handle) = self.handle() else { return };
         let Some(job) = self.job(peer.without_hints()) else { return };
         let (discovery, tables) = (Arc::clone(&self.discovery), self.tables.clone());
-        let inner = handle.clone();
+        let (inner, outage) = (handle.clone(), Arc::clone(&self.outage));
         handle.spawn(async move {
+            let reply = discovery.discover(&job.peer, &Call::default()).await;
+            let has_failed = matches!(reply, Err(Error::Unavailable { .. }));
+            locked(&outage).note(has_failed, Instant::now());
             // What comes of it is remembered below: the next request will see.
-            if let Ok(answer) = discovery.discover(&job.peer, &Call::default()).await {
+            if let Ok(answer) = reply {
                 tables.of(&answer, job.peer.net(), Instant::now(), Some(&inner));
             }
         });
@@ -209,4 +252,27 @@ impl Drop for Job {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a limit while discoveries succeed; after a failure a second's worth at once, then so many
+    /// a second; and a success ends it.
+    #[test]
+    fn an_outage_bounds_what_is_started_in_vain() {
+        let (mut outage, start) = (Outage::default(), Instant::now());
+        let admitted = |outage: &mut Outage, now| (0..1_000).filter(|_| outage.admits(now)).count();
+        assert_eq!(admitted(&mut outage, start), 1_000);
+        outage.note(true, start);
+        outage.note(true, start);
+        assert_eq!(admitted(&mut outage, start), 100);
+        outage.note(true, start);
+        assert_eq!(admitted(&mut outage, start + Duration::from_millis(500)), 50);
+        assert_eq!(admitted(&mut outage, start), 0, "a late thread's clock gives nothing");
+        assert_eq!(admitted(&mut outage, start + Duration::from_secs(60)), 100);
+        outage.note(false, start + Duration::from_secs(60));
+        assert_eq!(admitted(&mut outage, start + Duration::from_secs(60)), 1_000);
+    }
 }

@@ -18,4 +18,4 @@ mod world;
 pub use announce::{Ask, Event, Peer, Record, Reply};
 pub use object::{host, preloaded};
 pub use tracker::{Setup, Tracker};
-pub use world::{Network, World};
+pub use world::{MapText, Network, World};

@@ -1,7 +1,8 @@
 //! Debian's opentracker as a process of the test.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use alto_testkit::ports;
 use alto_testkit::process::{Process, installed, wait_until};
 use tempfile::TempDir;
 
-use crate::announce::INFOHASH;
+use crate::announce::{Ask, INFOHASH, Peer};
 
 /// How it is run.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,7 @@ impl Tracker {
         let process = Process::start(&env, &command, &folder.path().join("log"));
         let is_up = wait_until(Duration::from_secs(20), || !process.running() || answers(address));
         if is_up && process.running() {
+            wait_for_the_whitelist(address);
             return Some(Self { process, address, _folder: folder });
         }
         eprintln!("not up on {address}; it says:\n{}", process.log());
@@ -71,7 +73,7 @@ impl Tracker {
         let stat =
             fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("it runs");
         let fields = stat.rsplit(')').next().expect("fields");
-        let ticks = fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>());
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
         ticks.map(|ticks| ticks.expect("a number")).sum::<f64>() / 100.0
     }
 
@@ -90,7 +92,10 @@ fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
     for folder in [folder, &root] {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a folder of ours");
     }
-    let hash: String = INFOHASH.iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut hash = String::new();
+    for octet in INFOHASH {
+        write!(hash, "{octet:02x}").expect("a string");
+    }
     fs::write(root.join("whitelist"), hash + "\n").expect("a file");
     let workers = setup.workers;
     let text = format!(
@@ -118,6 +123,17 @@ fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
         command.extend([opentracker, "-f".into(), file.display().to_string()]);
     }
     command
+}
+
+/// opentracker reads its whitelist on a thread of its own, and refuses all torrents until then.
+fn wait_for_the_whitelist(address: SocketAddr) {
+    let peer = Peer::new(Ipv4Addr::LOCALHOST, address);
+    let is_served = || {
+        let reply = peer.raw(&peer.datagram(&Ask::wanting(0)));
+        reply.is_some_and(|reply| reply.len() >= 20)
+    };
+    assert!(wait_until(Duration::from_secs(20), is_served), "the torrent is not served");
+    peer.udp(&Ask::stopping());
 }
 
 /// Whether it answers a connect request (BEP 15).

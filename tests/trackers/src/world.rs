@@ -41,18 +41,27 @@ pub struct World {
     names: Daemon,
     asked: TapProxy,
     servers: Vec<Option<Server>>,
+    maps: fn(Network) -> MapText,
 }
+
+/// A network map and a cost map, as `alto serve` reads them.
+pub type MapText = (String, &'static str);
 
 impl World {
     /// So many networks. A server's costs are 1 in the network itself, 5 in its region, 20 elsewhere.
     pub fn new(count: u8) -> Self {
+        Self::with(count, own_and_region)
+    }
+
+    /// So many networks, whose servers say this.
+    pub fn with(count: u8, maps: fn(Network) -> MapText) -> Self {
         let runtime = Runtime::new().expect("threads");
         let networks: Vec<Network> = (0..count).map(|number| Network { number }).collect();
-        let start = |network: &Network| Some(runtime.block_on(serve(*network, 0)));
+        let start = |network: &Network| Some(runtime.block_on(serve(maps(*network), 0)));
         let servers: Vec<_> = networks.iter().map(start).collect();
         let names = nsd::launch(&[zone(&networks, &servers)]);
         let asked = TapProxy::before(names.address());
-        Self { networks, runtime, names, asked, servers }
+        Self { networks, runtime, names, asked, servers, maps }
     }
 
     /// The settings by which a tracker finds its servers.
@@ -97,17 +106,20 @@ impl World {
         then();
         self.names.restart();
         for (network, port) in self.networks.clone().into_iter().zip(ports) {
-            let server = self.runtime.block_on(serve(network, port));
+            let server = self.runtime.block_on(serve((self.maps)(network), port));
             self.servers[usize::from(network.number)] = Some(server);
         }
     }
 }
 
-async fn serve(network: Network, port: u16) -> Server {
+fn own_and_region(network: Network) -> MapText {
     let own = network.host(0);
     let around = Ipv4Addr::new(127, own.octets()[1], 0, 0);
     let map = format!("prefix,pid\n0.0.0.0/0,far\n::/0,far\n{around}/16,near\n{own}/24,own\n");
-    let costs = "src,dst,cost\nown,own,1\nown,near,5\nown,far,20\n";
+    (map, "src,dst,cost\nown,own,1\nown,near,5\nown,far,20\n")
+}
+
+async fn serve((map, costs): MapText, port: u16) -> Server {
     let map = Text { name: "network", csv: &map };
     let costs = (CostMetric::routingcost(), Text { name: "costs", csv: costs });
     let maps = Maps::parse(map, &[costs]).expect("sound maps");
