@@ -5,6 +5,8 @@
 #![allow(missing_docs)]
 
 mod dns;
+#[cfg(feature = "redirect")]
+mod redirect;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +40,26 @@ fn cached<B: Backend>(inner: B) -> Cache<B> {
 /// Laws x dns x layers.
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_keeps_the_laws() {
-    let bare = dns::DnsStage::new();
-    let layered = LAYERS.map(|(name, wrap)| Layered::new(&bare, name, wrap));
-    let stages = std::iter::once(&bare as &dyn Stage).chain(layered.iter().map(|stage| stage as _));
+    keeps_the_laws(&dns::DnsStage::new()).await;
+}
+
+/// Laws x redirect (approach 2) x layers.
+#[cfg(feature = "redirect")]
+#[tokio::test(flavor = "multi_thread")]
+async fn redirect_keeps_the_laws_by_address() {
+    keeps_the_laws(&redirect::RedirectStage::new(redirect::Approach::Two)).await;
+}
+
+/// Laws x redirect (approach 4) x layers.
+#[cfg(feature = "redirect")]
+#[tokio::test(flavor = "multi_thread")]
+async fn redirect_keeps_the_laws_by_peer_id() {
+    keeps_the_laws(&redirect::RedirectStage::new(redirect::Approach::Four)).await;
+}
+
+async fn keeps_the_laws(bare: &dyn Stage) {
+    let layered = LAYERS.map(|(name, wrap)| Layered::new(bare, name, wrap));
+    let stages = std::iter::once(bare).chain(layered.iter().map(|stage| stage as _));
     let reports = futures_util::future::join_all(stages.map(run_all)).await;
     println!("{}", Report::heading());
     for report in &reports {
