@@ -7,21 +7,41 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use alto_discovery::Policy;
 use alto_messages::{
     CostMap, CostMetric, Directory, EndpointCosts, EndpointProperties, ErrorBody, MediaType,
     NetworkMap, ReadOptions,
 };
-use alto_server::{Answer, Catalogue, Head, Maps, Plan, Target, Text};
+use alto_server::{
+    Answer, Asker, Catalogue, Head, Maps, NeighbourFile, Neighbours, Plan, Target, Text,
+};
 use libfuzzer_sys::fuzz_target;
 
 const NETWORK: &str = "prefix,pid\n0.0.0.0/0,a\n::/0,a\n192.0.2.0/24,b\n2001:db8::/32,c\n";
 const COSTS: &str = "src,dst,cost\na,b,1\nb,a,2.5\nb,b,0\nc,a,1e9\n";
 
+const NEIGHBOURS: &str = r#"
+[own]
+uri = "https://a.example/directory"
+pids = ["b"]
+[[neighbour]]
+uri = "https://b.example/directory"
+prefixes = ["198.51.100.0/24", "2001:db8::/32"]
+redirect = "directory"
+[[neighbour]]
+uri = "https://c.example/directory"
+shared = [{ prefix = "198.51.100.7", ports = ["1024-2047", "40000"], tokens = ["AA"] }]
+"#;
+
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let network = Text { name: "network", csv: NETWORK };
     let costs = [(CostMetric::routingcost(), Text { name: "costs", csv: COSTS })];
     let maps = Maps::parse(network, &costs).expect("sound maps");
-    Catalogue::new(maps.into(), Duration::from_secs(300)).expect("a short metric")
+    let file = NeighbourFile::parse("neighbours", NEIGHBOURS, Policy::default());
+    let neighbours = Neighbours::new(file.expect("a sound file"), &maps).expect("for these maps");
+    let max_age = Duration::from_secs(300);
+    Catalogue::with_neighbours(maps.into(), Some(neighbours.into()), max_age)
+        .expect("a short metric")
 });
 
 fuzz_target!(|octets: &[u8]| {
@@ -44,6 +64,8 @@ fuzz_target!(|octets: &[u8]| {
     // The body is tried everywhere: a head that leads there is found rarely.
     for target in Target::ALL {
         check(&CATALOGUE.answer(target, body, [0; 16].into()));
+        let prepared = Asker { takes_directory: true, ..[198, 51, 100, 9].into() };
+        check(&CATALOGUE.answer(target, body, prepared));
     }
 });
 

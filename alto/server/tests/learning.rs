@@ -52,7 +52,7 @@ async fn a_neighbours_map_is_followed() {
         assert_eq!(network.told(0, endpoint).await, *uri, "{endpoint}");
     }
     // It moves, and takes all the rest of the Internet for itself: that does not count.
-    let lines = "prefix,pid\n0.0.0.0/0,home\n::/0,home\n10.2.0.0/16,home\n10.1.0.0/16,other\n";
+    let lines = "prefix,pid\n0.0.0.0/0,home\n::/0,home\n10.2.0.0/16,home\n10.1.0.0/16,rest\n";
     network.write("1.csv", lines);
     reloads(&mut neighbour).await;
     assert_eq!(learns(&mut server).await, (1, 2));

@@ -80,6 +80,19 @@ impl Serving {
         Self { child, uri }
     }
 
+    /// The next line that it says on standard error.
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let said = self.child.stderr.as_mut().unwrap();
+        // Octet by octet: what comes after the line is for whoever asks next.
+        while line.last() != Some(&b'\n') {
+            let mut octet = [0];
+            said.read_exact(&mut octet).unwrap();
+            line.push(octet[0]);
+        }
+        String::from_utf8(line).unwrap()
+    }
+
     /// Sends a signal; how it ended, and what it said.
     pub fn end(mut self, signal: &str) -> (ExitStatus, String) {
         let id = self.child.id().to_string();

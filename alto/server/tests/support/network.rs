@@ -27,7 +27,7 @@ use super::schemas::valid;
 /// Longer than any wait of a test that passes.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-const COSTS: &str = "src,dst,cost\nhome,home,1\n";
+const COSTS: &str = "src,dst,cost\nrest,rest,1\n";
 
 /// A folder with the files of some servers, and the authority that certifies them.
 pub(crate) struct Network {
