@@ -184,7 +184,9 @@ impl Advisor {
         let guide = match self.guide(requester.for_family(R::IS_V6), Instant::now()) {
             Ok(guide) => guide,
             Err(why) => {
-                candidates.iter().for_each(|_| tell(None));
+                for _ in candidates {
+                    tell(None);
+                }
                 return why;
             }
         };

@@ -142,14 +142,14 @@ impl Log {
         if !self.tells(level) {
             return;
         }
-        let whole = self.config.level == Level::Debug;
-        let whose = if whole { peer.net() } else { network_of(peer.net()) };
+        let in_full = self.config.level == Level::Debug;
+        let whose = if in_full { peer.net() } else { network_of(peer.net()) };
         self.say(level, kind, Instant::now(), || match reply {
             Ok(answer) => {
                 let servers = answer.servers().iter().map(|server| server.uri.as_str());
                 format!("{whose}: found {}", servers.collect::<Vec<_>>().join(" "))
             }
-            Err(error) if whole => format!("{whose}: {error}"),
+            Err(error) if in_full => format!("{whose}: {error}"),
             Err(Error::Rejected { .. }) => format!("{whose}: refused ({kind})"),
             Err(_) => format!("{whose}: no server to be found for now ({kind})"),
         });
@@ -188,10 +188,11 @@ impl Log {
             return;
         }
         let Some(left_out) = self.admit(kind, now) else { return };
-        let mut line = one_line(&line());
-        if left_out > 0 {
-            line += &format!(" ({left_out} more of this kind were left out)");
-        }
+        let more = match left_out {
+            0 => String::new(),
+            _ => format!(" ({left_out} more of this kind were left out)"),
+        };
+        let line = one_line(&line()) + &more;
         // Whoever does not listen misses it.
         match self.config.target {
             Target::Stderr => drop(writeln!(stderr(), "alto: {}: {line}", name(&level, &LEVELS))),

@@ -247,8 +247,33 @@ const ENTRIES: &[Entry] = &[
         "RFC 8686 §3.5",
     ),
     entry(
+        "unknown-peer",
+        "The ALTO servers that were asked redirect others, but do not know this peer. That is no proof that \
+         nobody speaks for it.",
+        "name other servers in redirect.servers, or ask DNS too: --backend redirect --backend dns.",
+        "docs/approaches.md",
+    ),
+    entry(
+        "redirect-loop",
+        "Servers send whoever asks in a circle: two of them name each other.",
+        "tell their operators; `--explain` shows who named whom.",
+        "RFC 7285 §8.5.3",
+    ),
+    entry(
+        "too-many-redirects",
+        "Servers sent on more than five times.",
+        "start nearer to the server that speaks for the peer.",
+        "docs/approaches.md",
+    ),
+    entry(
+        "starting-server",
+        "Of `doctor`: whether a server of redirect.servers can be asked who speaks for a peer.",
+        "name one that redirects, such as `alto serve --neighbours`.",
+        "docs/approaches.md",
+    ),
+    entry(
         "unreachable",
-        "The resolver cannot be reached.",
+        "The resolver, or a server on the way, cannot be reached.",
         "see `alto doctor`.",
         "docs/operations.md",
     ),

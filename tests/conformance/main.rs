@@ -7,6 +7,8 @@
 mod dns;
 #[cfg(feature = "peerinfo")]
 mod peerinfo;
+#[cfg(feature = "redirect")]
+mod redirect;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +49,20 @@ async fn dns_keeps_the_laws() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_with_peer_ids_keeps_the_laws() {
     keeps_the_laws(&dns::DnsStage::with_peer_ids()).await;
+}
+
+/// Laws x redirect (approach 2) x layers.
+#[cfg(feature = "redirect")]
+#[tokio::test(flavor = "multi_thread")]
+async fn redirect_keeps_the_laws_by_address() {
+    keeps_the_laws(&redirect::RedirectStage::new(redirect::Approach::Two)).await;
+}
+
+/// Laws x redirect (approach 4) x layers.
+#[cfg(feature = "redirect")]
+#[tokio::test(flavor = "multi_thread")]
+async fn redirect_keeps_the_laws_by_peer_id() {
+    keeps_the_laws(&redirect::RedirectStage::new(redirect::Approach::Four)).await;
 }
 
 async fn keeps_the_laws(bare: &dyn Stage) {

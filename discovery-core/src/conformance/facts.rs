@@ -92,6 +92,22 @@ impl Facts {
         Self { networks: kept, ..self }
     }
 
+    /// The same world with the best server of each network alone, for the `reason` given.
+    #[must_use]
+    pub fn with_one_server_each(mut self, reason: &'static str) -> Self {
+        for network in &mut self.networks {
+            let best = network.servers().into_iter().next();
+            if let (Truth::Speaks(servers), Some(best)) = (&mut network.truth, best)
+                && servers.len() > 1
+            {
+                *servers = vec![best];
+                let others = format!("{}'s other servers", network.name);
+                self.left_out.push(Skip::new(others, reason));
+            }
+        }
+        self
+    }
+
     /// What is true of `peer`; `None` if nothing is said of it, so that surely nobody speaks.
     pub fn about(&self, peer: &Peer<'_>) -> Option<&Network> {
         self.around(peer).into_iter().next()

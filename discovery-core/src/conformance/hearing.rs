@@ -112,6 +112,12 @@ impl<'s> Hearing<'s> {
         cases
     }
 
+    /// The servers of a network as they stand in the stage's world, best first.
+    pub(crate) fn servers_of(&self, network: &Network) -> Vec<String> {
+        let servers = network.servers();
+        servers.iter().map(|speaker| self.stage.place(&speaker.uri).to_string()).collect()
+    }
+
     pub(crate) async fn open(&self) -> Scene {
         self.stage.open().await
     }

@@ -63,6 +63,10 @@ impl Stage for Layered<'_> {
         self.stage.admits(uri)
     }
 
+    fn place(&self, uri: &Url) -> Url {
+        self.stage.place(uri)
+    }
+
     fn clock(&self) -> Clock {
         self.stage.clock()
     }

@@ -46,6 +46,12 @@ pub trait Stage: Send + Sync {
         Policy::default().check_uri(uri).is_ok()
     }
 
+    /// The URI under which the server that the facts know by `uri` stands in this world: servers of a
+    /// test have ports of their own.
+    fn place(&self, uri: &Url) -> Url {
+        uri.clone()
+    }
+
     /// The clock the laws are tried under.
     fn clock(&self) -> Clock {
         Clock::Running

@@ -47,7 +47,7 @@ fn names_the_servers(hearing: &Hearing<'_>, case: &Case<'_>, answer: &Answer) ->
     }
     let (found, distinct) = (uris(answer), uris(answer).into_iter().collect::<BTreeSet<_>>());
     ensure(found.len() == distinct.len(), || format!("{case}: a server twice in {found:?}"))?;
-    let truth: BTreeSet<_> = case.network.servers().iter().map(|s| s.uri.to_string()).collect();
+    let truth: BTreeSet<_> = hearing.servers_of(case.network).into_iter().collect();
     ensure(distinct == truth, || format!("{truth:?} speak for {case}, found {found:?}"))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn order_is_stable(hearing: &mut Hearing<'_>) -> Ruling {
                 _ => hearing.ask_fresh(&case).await?,
             };
             let Ok(answer) = outcome else { continue };
-            best_first(&case, &answer)?;
+            best_first(hearing, &case, &answer)?;
             orders.push(uris(&answer));
         }
         let same = orders.windows(2).all(|pair| pair[0] == pair[1]);
@@ -154,12 +154,12 @@ pub(super) async fn order_is_stable(hearing: &mut Hearing<'_>) -> Ruling {
     Ok(())
 }
 
-fn best_first(case: &Case<'_>, answer: &Answer) -> Ruling {
+fn best_first(hearing: &Hearing<'_>, case: &Case<'_>, answer: &Answer) -> Ruling {
     let ranks: Vec<_> = answer.servers().iter().map(|s| (s.order, s.preference)).collect();
     ensure(ranks.is_sorted(), || {
         format!("{case}: not best first by (order, preference): {ranks:?}")
     })?;
-    let truth: Vec<_> = case.network.servers().iter().map(|s| s.uri.to_string()).collect();
+    let truth = hearing.servers_of(case.network);
     let found = uris(answer);
     let known = found.iter().all(|uri| truth.contains(uri)) && !found.is_empty();
     let kept: Vec<_> = truth.iter().filter(|uri| found.contains(uri)).cloned().collect();

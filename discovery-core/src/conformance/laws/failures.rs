@@ -44,8 +44,8 @@ fn passed_over_openly(hearing: &Hearing<'_>, case: &Case<'_>, answer: &Answer) -
 /// Every server is one of a network around the peer, or `also` allowed.
 fn from_around(hearing: &Hearing<'_>, case: &Case<'_>, answer: &Answer, also: &[String]) -> Ruling {
     let around = hearing.stage.facts().around(&case.peer);
-    let speakers = around.iter().flat_map(|network| network.servers());
-    let allowed: Vec<_> = speakers.map(|s| s.uri.to_string()).chain(also.iter().cloned()).collect();
+    let speakers = around.iter().flat_map(|network| hearing.servers_of(network));
+    let allowed: Vec<_> = speakers.chain(also.iter().cloned()).collect();
     let stranger = uris(answer).into_iter().find(|uri| !allowed.contains(uri));
     ensure(stranger.is_none(), || format!("{case}: {stranger:?} does not speak for it"))
 }
@@ -141,7 +141,7 @@ fn is_refused(
         Err(Error::NoServer(_)) if hostile.names_nobody() => Ok(()),
         Ok(answer) => {
             let admitted = hostile.readable_uri().filter(|uri| hearing.stage.admits(uri));
-            let harmless = hostile.servers().into_iter().map(|speaker| speaker.uri);
+            let harmless = hostile.servers().into_iter().map(|s| hearing.stage.place(&s.uri));
             let also: Vec<_> = harmless.chain(admitted).map(|uri| uri.to_string()).collect();
             from_around(hearing, case, answer, &also)
                 .map_err(|Broken(why)| Broken(format!("{why} ({hostile:.60?})")))
