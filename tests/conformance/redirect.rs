@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alto_backend_redirect::{Fetcher, RedirectBackend, RedirectConfig};
 use alto_discovery::core::conformance::{
-    Facts, Hostile, Network, Scene, Skip, Stage, Switched, Truth, Upstream,
+    Facts, Hostile, Scene, Skip, Stage, Switched, Truth, Upstream,
 };
 use alto_discovery::{BackendConfig as _, BoxFuture, IpNet, Peer, PeerId, Policy, Token};
 use alto_fetch::Lookup;
