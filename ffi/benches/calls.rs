@@ -91,18 +91,7 @@ fn main() {
     let mut answer = RawAnswer { size: 96, rest: [0; 11] };
     let (lookup, select, costs): (Lookup, Select, Costs) =
         (library.get(c"alto_lookup"), library.get(c"alto_select"), library.get(c"alto_costs"));
-    let list: Vec<V4Record> = (0..LISTED)
-        .map(|at| {
-            V4Record(
-                [[203, 0, 113], [198, 51, 100], [192, 0, 2]][at % 3]
-                    .into_iter()
-                    .chain([u8::try_from(at).unwrap_or(0), 0, 80])
-                    .collect::<Vec<u8>>()
-                    .try_into()
-                    .expect("six"),
-            )
-        })
-        .collect();
+    let list = listed();
     let octets: Vec<u8> = list.iter().flat_map(|record| record.0).collect();
     let mut out = vec![0_u8; K * 6];
     let mut numbers = vec![0_u32; LISTED];
@@ -165,6 +154,16 @@ fn main() {
             advisor.costs(&requester, &list, &mut told);
         },
     );
+}
+
+/// Candidates of three networks in turn.
+fn listed() -> Vec<V4Record> {
+    let networks = [[203, 0, 113], [198, 51, 100], [192, 0, 2]];
+    let candidate = |at: usize| {
+        let [a, b, c] = networks[at % 3];
+        V4Record([a, b, c, u8::try_from(at).unwrap_or(0), 0, 80])
+    };
+    (0..LISTED).map(candidate).collect()
 }
 
 fn compare(what: &str, times: u32, mut c: impl FnMut(), mut rust: impl FnMut()) {
