@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -104,7 +105,7 @@ fn world(authority: &Authority, spellings: &[String]) -> Nginx {
         files.push((format!("/f2s/{at}/eps"), directory(to)));
         let to = to.replace('\\', "\\\\");
         for place in [format!("/f3/{at}/eps"), format!("/d3/{at}/ird")] {
-            locations.push_str(&format!("location = {place} {{ return 307 \"{to}\"; }}\n"));
+            let _ = writeln!(locations, "location = {place} {{ return 307 \"{to}\"; }}");
         }
     }
     let address = format!("{OUTSIDE}:{PORT}").parse().unwrap();
@@ -198,13 +199,14 @@ impl Lookup for Flipping {
     }
 }
 
+const ROUNDS: usize = 10_000;
+
 /// Ten thousand rounds of rebinding: what was checked is what is connected to.
 #[test]
 fn rebinding_leads_nowhere() {
     if !namespace::is_inside("rebinding_leads_nowhere", &[]) {
         return;
     }
-    const ROUNDS: usize = 10_000;
     let (_authority, ca) = authority();
     let lookups = Arc::new(AtomicUsize::new(0));
     // Nobody listens at the public address: that the attempt was made shows in the counter.

@@ -225,12 +225,12 @@ async fn answers_hold_as_http_says() {
         ("max-age=900", "no-store", 60),
         ("max-age=900", "public", 300),
     ] {
-        let world = World::new(move |host, asked| match asked.target() {
-            "/ird" => directory(&[("cache-control", of_directory)]),
-            _ => {
-                let own = uri(host, port(asked), "/ird");
-                properties(asked, &[("cache-control", of_property)], |_, _| Some(own.clone()))
+        let world = World::new(move |host, asked| {
+            if asked.target() == "/ird" {
+                return directory(&[("cache-control", of_directory)]);
             }
+            let own = uri(host, port(asked), "/ird");
+            properties(asked, &[("cache-control", of_property)], |_, _| Some(own.clone()))
         });
         let answer = find(&world.await.backend(&["s0.test"]), PEER).await.unwrap();
         let (lifetime, holds) = (answer.validity.lifetime(), Duration::from_secs(holds));
