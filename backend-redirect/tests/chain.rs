@@ -52,7 +52,7 @@ impl Chain {
         for at in 0..5 {
             fs::write(chain.file(at), chain.neighbours(at, "")).unwrap();
         }
-        for (at, address) in behind.into_iter().enumerate() {
+        for (at, listen) in behind.into_iter().enumerate() {
             let sender = sender.clone();
             let map = Text { name: "map", csv: "prefix,pid\n0.0.0.0/0,all\n::/0,all\n" };
             let costs = [(
@@ -66,7 +66,7 @@ impl Chain {
             let config = ServerConfig {
                 neighbours: Some(own),
                 notice: Arc::new(move |notice| drop(sender.send((at, notice)))),
-                ..ServerConfig::new(address, source, Transport::Http)
+                ..ServerConfig::new(listen, source, Transport::Http)
             };
             chain.servers.push(Server::bind(config).await.unwrap());
         }

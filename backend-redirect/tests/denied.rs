@@ -105,7 +105,7 @@ fn world(authority: &Authority, spellings: &[String]) -> Nginx {
         files.push((format!("/f2s/{at}/eps"), directory(to)));
         let to = to.replace('\\', "\\\\");
         for place in [format!("/f3/{at}/eps"), format!("/d3/{at}/ird")] {
-            writeln!(locations, "location = {place} {{ return 307 \"{to}\"; }}").unwrap();
+            let _ = writeln!(locations, "location = {place} {{ return 307 \"{to}\"; }}");
         }
     }
     let address = format!("{OUTSIDE}:{PORT}").parse().unwrap();
