@@ -7,6 +7,7 @@
 //! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`http`]: an HTTP server in process that says what a test wants;
+//! - [`alto`]: a small ALTO server on it;
 //! - [`acts`]: a web server, with or without TLS, that misbehaves as told;
 //! - [`nginx`]: a real web server in front of another, with TLS and a cache;
 //! - [`namespace`]: a network of the test's own, with counters of packets in the kernel;
@@ -26,6 +27,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod acts;
+pub mod alto;
 mod background;
 pub mod bind;
 pub mod client;
