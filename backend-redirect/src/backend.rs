@@ -15,9 +15,10 @@ use crate::batches::Batches;
 use crate::config::RedirectConfig;
 use crate::directories::Directories;
 use crate::exchange::Exchange;
+use crate::failure::Failure;
 use crate::flights::Place;
 use crate::request::Question;
-use crate::walk::{Failure, Lives, Next, Walk};
+use crate::walk::{Lives, Next, Walk};
 use crate::{NAME, UNKNOWN_PEER};
 
 /// Discovery by asking an ALTO server that redirects (approaches 2 and 4).
