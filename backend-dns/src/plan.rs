@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use alto_discovery_core::{Cause, Error, Peer, PeerId, Policy, code};
+use alto_discovery_core::{Error, Peer, PeerId, Policy, code};
 use data_encoding::BASE32HEX_NOPAD;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -110,10 +110,7 @@ impl Plan {
         if rungs.is_empty() {
             return Err(too_short(peer));
         }
-        policy.check_peer(peer).map_err(|refusal| Error::NotApplicable {
-            backend: NAME,
-            needs: Cause::from_error(code::NOT_GLOBAL, refusal.to_string(), refusal),
-        })?;
+        policy.check_peer(peer).map_err(|refusal| Error::not_global(NAME, refusal))?;
         let fallback = match transition {
             Transition::Strict => Vec::new(),
             Transition::FallbackV4 => embedded_ipv4(peer)

@@ -125,13 +125,11 @@ impl RedirectBackend {
 
     /// What is asked about `peer`.
     fn question(&self, peer: &Peer<'_>) -> Result<Question, Error> {
-        let not_applicable = |needs| Error::NotApplicable { backend: NAME, needs };
-        self.policy.check_peer(peer.net()).map_err(|refusal| {
-            not_applicable(Cause::from_error(code::NOT_GLOBAL, refusal.to_string(), refusal))
-        })?;
+        let refused = |refusal| Error::not_global(NAME, refusal);
+        self.policy.check_peer(peer.net()).map_err(refused)?;
         Question::about(peer).ok_or_else(|| {
             let needs = "a single address: servers are asked about endpoints, not about prefixes";
-            not_applicable(Cause::new(code::NOTHING_TO_GO_BY, needs))
+            Error::NotApplicable { backend: NAME, needs: Cause::new(code::NOTHING_TO_GO_BY, needs) }
         })
     }
 }
