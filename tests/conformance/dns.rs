@@ -18,6 +18,8 @@ const TTL: u32 = 600;
 
 pub(crate) struct DnsStage {
     facts: Facts,
+    /// What the server of each scene holds.
+    zone: Arc<Zone>,
     /// Each host comes with a peer ID, and what is true of a network stands at the wildcard below its
     /// name as well, where questions for IDs find it.
     by_id: bool,
@@ -25,33 +27,16 @@ pub(crate) struct DnsStage {
 
 impl DnsStage {
     pub(crate) fn new() -> Self {
-        let facts = Self::with_peer_ids().facts;
-        let facts = facts.without("told apart by peer ID: approach 3", Network::needs_id);
-        Self { facts, by_id: false }
+        let facts = facts().without("told apart by peer ID: approach 3", Network::needs_id);
+        Self::of(facts, false)
     }
 
     pub(crate) fn with_peer_ids() -> Self {
-        let facts =
-            Facts::standard().without("a NAPTR record holds 250 octets of URI", |network| {
-                matches!(&network.truth, Truth::Hostile(Hostile::Uri(uri)) if uri.len() > 250)
-            });
-        Self { facts, by_id: true }
+        Self::of(facts(), true)
     }
 
-    /// The networks with servers, as a zone. What it does not name does not exist.
-    fn zone(&self) -> Zone {
-        let networks = self.facts.networks().iter();
-        Zone::new(networks.flat_map(|network| {
-            let owner = name_of(&network.scope);
-            let wildcard = format!("*.{owner}");
-            let also = self.by_id && network.scope.id == IdScope::Any;
-            let owners = [Some(owner), also.then_some(wildcard)];
-            owners.into_iter().flatten().flat_map(|owner| match &network.truth {
-                Truth::Speaks(speakers) => records(&owner, TTL, speakers),
-                Truth::Hostile(hostile) => hostile_records(&owner, hostile),
-                _ => Vec::new(),
-            })
-        }))
+    fn of(facts: Facts, by_id: bool) -> Self {
+        Self { zone: Arc::new(zone(&facts, by_id)), facts, by_id }
     }
 }
 
@@ -73,7 +58,7 @@ impl Stage for DnsStage {
 
     fn open(&self) -> BoxFuture<'_, Scene> {
         Box::pin(async {
-            let server = Scripted::start(self.zone());
+            let server = Scripted::start(Arc::clone(&self.zone));
             for network in self.facts.networks() {
                 script(&server, network);
             }
@@ -82,6 +67,29 @@ impl Stage for DnsStage {
             Scene::new(backend, Arc::new(Switchable(Mutex::new(server))))
         })
     }
+}
+
+fn facts() -> Facts {
+    Facts::standard().without(
+        "a NAPTR record holds 250 octets of URI",
+        |network| matches!(&network.truth, Truth::Hostile(Hostile::Uri(uri)) if uri.len() > 250),
+    )
+}
+
+/// The networks with servers, as a zone. What it does not name does not exist.
+fn zone(facts: &Facts, by_id: bool) -> Zone {
+    let networks = facts.networks().iter();
+    Zone::new(networks.flat_map(|network| {
+        let owner = name_of(&network.scope);
+        let wildcard = format!("*.{owner}");
+        let also = by_id && network.scope.id == IdScope::Any;
+        let owners = [Some(owner), also.then_some(wildcard)];
+        owners.into_iter().flatten().flat_map(|owner| match &network.truth {
+            Truth::Speaks(speakers) => records(&owner, TTL, speakers),
+            Truth::Hostile(hostile) => hostile_records(&owner, hostile),
+            _ => Vec::new(),
+        })
+    }))
 }
 
 fn config(server: &Scripted) -> DnsConfig {

@@ -1,6 +1,6 @@
 //! A zone in memory: the root zone with a few records, everything else absent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::record::{Data, Record};
 use crate::wire::kind;
@@ -9,6 +9,9 @@ use crate::wire::kind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone {
     records: Vec<Record>,
+    /// Each name that exists, by its [`key`], and which records stand there: none where something
+    /// exists below it only (RFC 8020 §2).
+    names: HashMap<String, Vec<usize>>,
 }
 
 /// The apex every zone gets: real servers refuse a zone without SOA, NS and the address of the
@@ -45,7 +48,15 @@ impl Zone {
     /// The zone of these records, below the apex.
     pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
         let apex = APEX.iter().map(|line| line.parse().expect("the apex is in order"));
-        Self { records: apex.chain(records).collect() }
+        let records: Vec<Record> = apex.chain(records).collect();
+        let mut names: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, record) in records.iter().enumerate() {
+            for name in upwards(&record.owner) {
+                names.entry(key(name)).or_default();
+            }
+            names.entry(key(&record.owner)).or_default().push(at);
+        }
+        Self { records, names }
     }
 
     /// The zone of these lines of a master file; see [`Record`]'s `FromStr`.
@@ -87,9 +98,7 @@ impl Zone {
 
     /// The CNAME at a name, made up from a DNAME above it if need be (RFC 6672 §3.1).
     fn alias(&self, name: &str) -> Option<Record> {
-        let source = self.source(name);
-        let cname = |record: &&Record| record.is(kind::CNAME) && same(&record.owner, &source);
-        let cname = self.records.iter().find(cname).cloned();
+        let cname = self.of(&self.source(name)).find(|record| record.is(kind::CNAME)).cloned();
         cname.map(|record| Record { owner: name.into(), ..record }).or_else(|| {
             self.records.iter().find_map(|record| {
                 let Data::Dname(target) = &record.data else { return None };
@@ -101,8 +110,7 @@ impl Zone {
 
     fn at(&self, name: &str, wanted: u16) -> Found {
         let source = self.source(name);
-        let fits = |record: &&Record| record.is(wanted) && same(&record.owner, &source);
-        let records = self.records.iter().filter(fits).cloned();
+        let records = self.of(&source).filter(|record| record.is(wanted)).cloned();
         let records: Vec<_> =
             records.map(|record| Record { owner: name.into(), ..record }).collect();
         if !records.is_empty() {
@@ -112,20 +120,31 @@ impl Zone {
         if self.exists(&source) { Found::NoData(soa) } else { Found::NxDomain(soa) }
     }
 
-    /// RFC 8020 §2: a name above one that exists exists too.
     fn exists(&self, name: &str) -> bool {
-        self.records.iter().any(|record| below(&record.owner, name).is_some())
+        self.names.contains_key(&key(name))
+    }
+
+    fn of(&self, name: &str) -> impl Iterator<Item = &Record> {
+        self.names.get(&key(name)).into_iter().flatten().map(|at| &self.records[*at])
     }
 
     /// The name whose records answer for this one: itself, or for a name that does not exist the
     /// wildcard below the longest existing name above it, if there is one (RFC 4592 §3.3.1).
     fn source(&self, name: &str) -> String {
-        let parents =
-            std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, up)| up));
-        let encloser = parents.skip(1).find(|parent| self.exists(parent)).unwrap_or_default();
+        let encloser = upwards(name).skip(1).find(|parent| self.exists(parent)).unwrap_or_default();
         let wildcard = format!("*.{encloser}");
         if !self.exists(name) && self.exists(&wildcard) { wildcard } else { name.into() }
     }
+}
+
+/// A name and those above it, up to the root's, which is empty here.
+fn upwards(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| name.split_once('.').map(|(_, up)| up))
+}
+
+/// What a name goes by: letters have no case (RFC 4343), and the root's has no dot.
+fn key(name: &str) -> String {
+    name.trim_start_matches('.').to_ascii_lowercase()
 }
 
 /// The labels of `name` below `ancestor`, each with its dot; empty if they are the same name.

@@ -73,13 +73,13 @@ struct Stage {
 
 impl Scripted {
     /// A server that answers from this zone until told otherwise.
-    pub fn start(zone: Zone) -> Self {
-        Self::start_on(zone, true)
+    pub fn start(zone: impl Into<Arc<Zone>>) -> Self {
+        Self::start_on(zone.into(), true)
     }
 
     /// The same with its TCP port closed.
-    pub fn start_udp_only(zone: Zone) -> Self {
-        Self::start_on(zone, false)
+    pub fn start_udp_only(zone: impl Into<Arc<Zone>>) -> Self {
+        Self::start_on(zone.into(), false)
     }
 
     /// A server that serves a vector, faults included.
@@ -92,9 +92,9 @@ impl Scripted {
         server
     }
 
-    fn start_on(zone: Zone, tcp: bool) -> Self {
+    fn start_on(zone: Arc<Zone>, tcp: bool) -> Self {
         let stage = Arc::new(Stage {
-            zone: Arc::new(zone),
+            zone,
             log: QueryLog::default(),
             scripts: Mutex::default(),
             trees: Mutex::default(),
