@@ -15,6 +15,7 @@ use alto_discovery::core::conformance::{Facts, Network, Scripted, Speaker, Truth
 use alto_discovery::selection::{Role, Swarm, V4Record};
 use alto_discovery::{Advisor, Call, Config, Peer, Request, Scope, Why};
 use alto_server::{Maps, Server, ServerConfig, Source, Text, Transport};
+use alto_testkit::bench;
 use tokio::time::Instant;
 
 const K: usize = 50;
@@ -27,12 +28,7 @@ const SLICES: usize = 41;
 const SLICE: u32 = 10_000;
 
 fn main() {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return; // `cargo test --benches` only wants to know that it builds
-    }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    bench::run(async {
         let server = server().await;
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");

@@ -14,7 +14,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use alto_discovery::{Answer, Call, Config, Discovery, Error, Known, Peer};
-use alto_testkit::{Daemon, NameServer as _, Zone, nsd, process::installed};
+use alto_testkit::{Daemon, NameServer as _, Zone, bench, nsd, process::installed};
 use futures_util::{StreamExt as _, stream};
 use hickory_resolver::config::{NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -30,12 +30,7 @@ const IN_FLIGHT: usize = 100;
 const PASSES: usize = 100;
 
 fn main() {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return; // `cargo test --benches` only wants to know that it builds
-    }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    bench::run(async {
         println!("limits lifted for this run: {LIMITS:?}\n");
         let hosts = nsd::launch(&[(&zone("*.")).into()]);
         for peers in [100, PEERS] {

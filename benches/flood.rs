@@ -18,7 +18,7 @@ use std::time::Duration;
 use alto_discovery::{Call, Config, Discovery, Known, Peer, code};
 use alto_testkit::scripted::{Query, Scripted};
 use alto_testkit::wire::{Message, rcode};
-use alto_testkit::{Data, NameServer as _, Record, Soa, Zone};
+use alto_testkit::{Data, NameServer as _, Record, Soa, Zone, bench};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -27,14 +27,11 @@ const A_SECOND: u32 = 100_000;
 const HONEST: u8 = 100;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|text| text != "--bench");
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return; // `cargo test --benches` only wants to know that it builds
-    }
-    let seconds = arguments.next().map_or(30, |text| text.parse().expect("a number of seconds"));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(measure(seconds));
+    bench::run(async {
+        let mut arguments = std::env::args().skip(1).filter(|text| text != "--bench");
+        let seconds = arguments.next().map_or(30, |text| text.parse().expect("a number"));
+        measure(seconds).await;
+    });
 }
 
 async fn measure(seconds: u32) {

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use alto_discovery::{Call, Config, Discovery, Error, Known, Peer};
-use alto_testkit::{Daemon, NameServer as _, ZoneFile, nsd, process::wait_until};
+use alto_testkit::{Daemon, NameServer as _, ZoneFile, bench, nsd, process::wait_until};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
@@ -27,15 +27,12 @@ const LIMITS: [(&str, &str); 3] =
     [("dns.zone_qps", "100000"), ("dns.total_qps", "100000"), ("dns.in_flight", "1024")];
 
 fn main() {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return; // `cargo test --benches` only wants to know that it builds
-    }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    bench::run(async {
         eprintln!("limits lifted for this run: {LIMITS:?}");
         let server = nsd::launch(&[world()]);
-        println!("| granularity | nxdomain_cut | cache.bytes | cold | per announce | again | per announce |");
+        println!(
+            "| granularity | nxdomain_cut | cache.bytes | cold | per announce | again | per announce |"
+        );
         println!("|---|---|---|---|---|---|---|");
         for cache in ["32 MiB", "128 MiB"] {
             for granularity in ["host", "prefix"] {

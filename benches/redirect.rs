@@ -15,7 +15,7 @@ use alto_messages::CostMetric;
 use alto_server::{Maps, NeighbourSource, Server, ServerConfig, Source, Text, Transport};
 use alto_testkit::pki::Authority;
 use alto_testkit::scripted::Scripted;
-use alto_testkit::{NameServer as _, Zone, ports};
+use alto_testkit::{NameServer as _, Zone, bench, ports};
 use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -36,15 +36,12 @@ const LIMITS: [(&str, &str); 7] = [
 ];
 
 fn main() {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return; // `cargo test --benches` only wants to know that it builds
-    }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
+    bench::run(async {
         eprintln!("limits lifted for this run: {LIMITS:?}");
         let world = World::new().await;
-        println!("| approach | at once | | requests at the start | each other server, most | DNS questions | asked of others per peer | s | right |");
+        println!(
+            "| approach | at once | | requests at the start | each other server, most | DNS questions | asked of others per peer | s | right |"
+        );
         println!("|---|---|---|---|---|---|---|---|---|");
         for backend in ["redirect", "dns"] {
             for at_once in [10_000, 64, 1] {

@@ -4,19 +4,17 @@ mod claims;
 mod config;
 mod guide;
 mod learner;
+mod prepare;
 mod request;
 
 use std::cell::Cell;
-use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use alto_discovery_core::{
-    self as core, Answer, Backend, Call, Cause, Error, Hints, Known, Peer, Validity, code,
-};
-use alto_guidance::{Exhausted, Guidance};
+use alto_discovery_core::{self as core, Answer, Backend, Error, Hints, Known, Peer, Validity};
+use alto_guidance::Guidance;
 use alto_selection::{Ask, Basis, Record, Swarm, choose_among, random_among};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -25,6 +23,7 @@ use crate::{Config, Discovery};
 pub use config::{SelectConfig, Share};
 use guide::Guide;
 use learner::{Learner, Tables};
+pub use prepare::Unprepared;
 pub use request::{Choice, Request, Requester, Why};
 
 /// Chooses the peers that are best for the one that asks, by what the ALTO server of *its* network
@@ -198,42 +197,6 @@ impl Advisor {
         Why::Costs
     }
 
-    /// Learns, and waits for it, what requests of this peer need: its server, and the server's maps.
-    /// What the peer sent plays no part. Must be polled inside a tokio runtime.
-    ///
-    /// # Errors
-    /// If that cannot be had; requests are then answered at random.
-    pub async fn prepare(&self, peer: &Peer<'_>) -> Result<(), Unprepared> {
-        learn(&self.discovery, &self.guidance, &peer.without_hints()).await
-    }
-
-    /// As [`prepare`](Self::prepare) for callers outside of tokio, waiting so long at most; then it goes
-    /// on without the caller. It [starts](Self::start) if nothing has been started.
-    ///
-    /// # Errors
-    /// As [`prepare`](Self::prepare); [`Error::Unavailable`] if it takes longer or is stopped meanwhile;
-    /// [`Error::Invalid`] on a thread that runs async tasks, which must not be blocked.
-    pub fn prepare_blocking(&self, peer: &Peer<'_>, wait: Duration) -> Result<(), Unprepared> {
-        if Handle::try_current().is_ok() {
-            let refused = Error::invalid(code::INTERNAL, "a blocking call on an async thread");
-            return Err(Unprepared::Discovery(refused));
-        }
-        if self.learner.handle().is_none() {
-            self.start().map_err(Unprepared::Discovery)?;
-        }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let (discovery, guidance) = (Arc::clone(&self.discovery), self.guidance.clone());
-        let peer = peer.without_hints();
-        if let Some(handle) = self.learner.handle() {
-            handle.spawn(async move {
-                // The caller may have stopped waiting.
-                let _ = sender.send(learn(&discovery, &guidance, &peer).await);
-            });
-        }
-        // A task that is stopped drops its sender.
-        receiver.recv_timeout(wait).unwrap_or_else(|end| Err(Unprepared::Discovery(gone(end))))
-    }
-
     /// Learns on threads of its own from now on: two of them, named `alto`. For programs without a
     /// tokio runtime; may be called again after [`stop`](Self::stop).
     ///
@@ -352,61 +315,7 @@ impl Advisor {
     }
 }
 
-async fn learn(
-    discovery: &Discovery,
-    guidance: &Guidance,
-    peer: &Peer<'_>,
-) -> Result<(), Unprepared> {
-    let answer = discovery.discover(peer, &Call::default()).await;
-    let answer = answer.map_err(Unprepared::Discovery)?;
-    let mut failed = Vec::new();
-    for server in answer.servers() {
-        match guidance.table(&server.uri).await {
-            Ok(_) => return Ok(()),
-            Err(error) => failed.push(error),
-        }
-    }
-    if failed.is_empty() { Ok(()) } else { Err(Unprepared::Guidance(Exhausted { failed })) }
-}
-
-fn gone(end: mpsc::RecvTimeoutError) -> Error {
-    let cause = match end {
-        mpsc::RecvTimeoutError::Timeout => Cause::new(code::TIMEOUT, "not learnt in time"),
-        mpsc::RecvTimeoutError::Disconnected => Cause::new(code::INTERNAL, "stopped meanwhile"),
-    };
-    let trace = core::Trace::default();
-    Error::Unavailable { backend: "advisor", retry_after: None, cause, trace }
-}
-
 /// The question for the places that are left.
 fn drawn<R: Record>(ask: Ask<R>, filled: usize) -> Ask<R> {
     Ask { k: ask.k - filled, seed: !ask.seed, ..ask }
-}
-
-/// Why a peer's requests cannot be guided.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Unprepared {
-    /// No server was found.
-    Discovery(Error),
-    /// None of those found can be used.
-    Guidance(Exhausted),
-}
-
-impl fmt::Display for Unprepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Discovery(error) => error.fmt(f),
-            Self::Guidance(exhausted) => exhausted.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Unprepared {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Discovery(error) => Some(error),
-            Self::Guidance(exhausted) => Some(exhausted),
-        }
-    }
 }

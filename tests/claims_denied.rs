@@ -9,36 +9,11 @@ use std::time::Duration;
 
 use alto_discovery::selection::{Role, Swarm, V4Record};
 use alto_discovery::{Advisor, Config, Hints, Peer, Request};
-use alto_testkit::namespace::{self, NEAR, OUTSIDE};
-use alto_testkit::spellings::DENIED;
+use alto_testkit::namespace::{self, OUTSIDE};
+use alto_testkit::spellings;
 use tokio::time::{Instant, sleep};
 
 const PORT: u16 = 8_443;
-
-/// What names lead to; the last one is the only one that may be contacted.
-const HOSTS: [(&str, &str); 14] = [
-    ("127.0.0.1", "localhost"),
-    ("127.0.0.2", "r0.test"),
-    ("::1", "r1.test"),
-    ("10.1.2.3", "r2.test"),
-    ("192.168.1.1", "r3.test"),
-    ("169.254.169.254", "r4.test"),
-    ("fe80::1", "r5.test"),
-    ("fd00::1", "r6.test"),
-    ("::ffff:127.0.0.2", "r7.test"),
-    ("64:ff9b::7f00:2", "r8.test"),
-    ("2002:7f00:2::1", "r9.test"),
-    ("224.0.0.1", "r10.test"),
-    (NEAR, "own.test"),
-    (OUTSIDE, "outside.test"),
-];
-
-fn spellings() -> Vec<String> {
-    let named = HOSTS[..13].iter().map(|(_, name)| format!("https://{name}:PORT/ird"));
-    let own = format!("https://{NEAR}:PORT/");
-    let all = DENIED.iter().map(|text| (*text).to_owned()).chain(named).chain([own]);
-    all.map(|text| text.replace("PORT", &PORT.to_string())).collect()
-}
 
 fn query(uri: &str) -> Hints<'static> {
     let mut text = "info_hash=%00&alto=".to_owned();
@@ -86,7 +61,8 @@ async fn announce(advisor: &Advisor, number: usize, hints: Hints<'static>) {
 /// contacted is, so that the silence proves something.
 #[test]
 fn no_packet_for_a_claim() {
-    let hosts: Vec<String> = HOSTS.iter().map(|(at, name)| format!("{at} {name}")).collect();
+    let allowed = format!("{OUTSIDE} outside.test");
+    let hosts = [spellings::hosts(), vec![allowed]].concat();
     if !namespace::is_inside("no_packet_for_a_claim", &hosts) {
         return;
     }
@@ -97,7 +73,7 @@ fn no_packet_for_a_claim() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let advisor = Advisor::new(&config).unwrap();
-        let spellings = spellings();
+        let spellings = spellings::denied(PORT);
         assert!(spellings.len() >= 60);
         let ways = [query, option, url_data];
         let announces = spellings.iter().flat_map(|uri| ways.map(|way| way(uri)));

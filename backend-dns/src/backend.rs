@@ -20,11 +20,6 @@ use crate::walk::{Rules, Walk};
 
 /// The most time one call takes; a caller may give it less.
 const CALL: Duration = Duration::from_secs(3);
-/// We end this part of the time before the deadline, and so long at least and at most, so that our own
-/// account arrives and not somebody's timer.
-const MARGIN: u32 = 20;
-const MARGIN_LEAST: Duration = Duration::from_millis(5);
-const MARGIN_MOST: Duration = Duration::from_millis(50);
 /// With less time than this left nothing is tried a second time.
 const WORTH_A_RETRY: Duration = Duration::from_millis(20);
 
@@ -77,7 +72,7 @@ impl DnsBackend {
     }
 
     async fn walk(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
-        let end = end_of(call, Instant::now());
+        let end = call.end_within(CALL, Instant::now());
         let mut walk = Walk::of(peer, &self.rules)?;
         self.ask_all(&mut walk, end, call.freshness).await;
         if end.saturating_duration_since(Instant::now()) >= WORTH_A_RETRY && walk.retry() {
@@ -98,15 +93,6 @@ impl DnsBackend {
     fn patience(&self, end: Instant, names: usize) -> Duration {
         let left = end.saturating_duration_since(Instant::now());
         self.timeout.min(left / u32::try_from(names).unwrap_or(u32::MAX).max(1))
-    }
-}
-
-fn end_of(call: &Call, now: Instant) -> Instant {
-    match call.time_left(now) {
-        Some(left) if left <= CALL + MARGIN_MOST => {
-            now + left.saturating_sub((left / MARGIN).clamp(MARGIN_LEAST, MARGIN_MOST))
-        }
-        _ => now + CALL,
     }
 }
 

@@ -55,9 +55,8 @@ impl PeerInfoBackend {
         if self.config.trust == Trusted::Off {
             return Err(nothing("claims of peers do not count here"));
         }
-        self.policy
-            .check_peer(peer.net())
-            .map_err(|refusal| not_applicable(code::NOT_GLOBAL, &refusal.to_string()))?;
+        let refused = |refusal| Error::not_global(NAME, refusal);
+        self.policy.check_peer(peer.net()).map_err(refused)?;
         if *peer.hints() == Hints::None {
             return Err(nothing("the peer sent nothing"));
         }

@@ -15,16 +15,11 @@ use crate::batches::Batches;
 use crate::config::RedirectConfig;
 use crate::directories::Directories;
 use crate::exchange::Exchange;
+use crate::failure::Failure;
 use crate::flights::Place;
 use crate::request::Question;
-use crate::walk::{Failure, Lives, Next, Walk};
+use crate::walk::{Lives, Next, Walk};
 use crate::{NAME, UNKNOWN_PEER};
-
-/// We end this part of the time before the deadline, and so long at least and at most, so that our own
-/// account arrives and not somebody's timer.
-const MARGIN: u32 = 20;
-const MARGIN_LEAST: Duration = Duration::from_millis(5);
-const MARGIN_MOST: Duration = Duration::from_millis(50);
 
 /// Discovery by asking an ALTO server that redirects (approaches 2 and 4).
 ///
@@ -80,7 +75,7 @@ impl RedirectBackend {
     /// Tries one starting server after the other; each gets its share of the time left.
     async fn search(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
         let question = self.question(peer)?;
-        let end = self.end_of(call, Instant::now());
+        let end = call.end_within(self.timeout, Instant::now());
         let mut failed = Failed::default();
         for (at, server) in self.servers.iter().enumerate() {
             let mut walk = Walk::new(question.clone(), server, self.fetcher.hops(), self.policy);
@@ -130,23 +125,12 @@ impl RedirectBackend {
 
     /// What is asked about `peer`.
     fn question(&self, peer: &Peer<'_>) -> Result<Question, Error> {
-        let not_applicable = |needs| Error::NotApplicable { backend: NAME, needs };
-        self.policy.check_peer(peer.net()).map_err(|refusal| {
-            not_applicable(Cause::from_error(code::NOT_GLOBAL, refusal.to_string(), refusal))
-        })?;
+        let refused = |refusal| Error::not_global(NAME, refusal);
+        self.policy.check_peer(peer.net()).map_err(refused)?;
         Question::about(peer).ok_or_else(|| {
             let needs = "a single address: servers are asked about endpoints, not about prefixes";
-            not_applicable(Cause::new(code::NOTHING_TO_GO_BY, needs))
+            Error::NotApplicable { backend: NAME, needs: Cause::new(code::NOTHING_TO_GO_BY, needs) }
         })
-    }
-
-    fn end_of(&self, call: &Call, now: Instant) -> Instant {
-        match call.time_left(now) {
-            Some(left) if left <= self.timeout + MARGIN_MOST => {
-                now + left.saturating_sub((left / MARGIN).clamp(MARGIN_LEAST, MARGIN_MOST))
-            }
-            _ => now + self.timeout,
-        }
     }
 }
 

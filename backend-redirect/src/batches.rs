@@ -10,11 +10,12 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::exchange::Exchange;
+use crate::failure::Failure;
 use crate::flights::Place;
 use crate::request::Question;
 use crate::rest::Rest;
 use crate::verdict::Said;
-use crate::walk::{Failure, Page};
+use crate::walk::Page;
 
 /// Requests under way to one place; what is asked meanwhile waits and goes together.
 const CARRIERS: usize = 2;

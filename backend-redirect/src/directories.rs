@@ -9,10 +9,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::exchange::Exchange;
+use crate::failure::Failure;
 use crate::flights::{Flights, Place};
 use crate::rest::Rest;
 use crate::verdict::Offer;
-use crate::walk::{Failure, Page};
+use crate::walk::Page;
 
 /// How many are kept; over that, those whose time is over or ends first are forgotten.
 const MOST: usize = 1_024;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use alto_fetch::{BodyKind, Content, Fault, Fetcher, Request};
 use tokio::time::Instant;
 
+use crate::failure::Failure;
 use crate::flights::Place;
 use crate::request::{self, Question};
 use crate::verdict::{self, Came, Offer, Refusal, Said};
-use crate::walk::{Failure, Page};
+use crate::walk::Page;
 
 /// Asks servers.
 #[derive(Debug)]

@@ -34,6 +34,7 @@ pub mod config;
 mod directories;
 mod doctor;
 mod exchange;
+pub mod failure;
 mod flights;
 pub mod request;
 mod rest;

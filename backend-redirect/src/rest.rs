@@ -8,7 +8,7 @@ use alto_fetch::Fault;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::walk::Failure;
+use crate::failure::Failure;
 
 /// How long the first failure is remembered; each further one in a row twice as long.
 const FIRST: Duration = Duration::from_millis(500);

@@ -1,7 +1,6 @@
 //! The procedure for one peer from one starting server: where to ask next, what to make of what came,
 //! how it ends. Pure: whoever walks asks, and hands in what came.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +12,10 @@ use alto_fetch::{Hops, Redirect, RedirectFault};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::failure::{Failure, shown};
 use crate::request::Question;
 use crate::verdict::{Named, Offer, Refusal, Said, is_one_of, named};
 use crate::{NAME, UNKNOWN_PEER};
-
-/// How much of a URI is shown to people.
-const SHOWN: usize = 200;
 
 /// What came of one request, after the HTTP redirects on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +46,6 @@ impl Next {
             Self::Directory(uri) | Self::Property(uri) => uri,
         }
     }
-}
-
-/// Why nothing of use came.
-#[derive(Clone, Debug)]
-pub enum Failure {
-    /// It was not to be had, or refused on the way.
-    Fetch(Box<alto_fetch::Error>),
-    /// It came and is refused.
-    Refused(Refusal),
-    /// It did not come in time.
-    Slow,
-    /// What asked for it is gone.
-    Lost,
 }
 
 /// A search under way.
@@ -360,51 +344,7 @@ impl Lives {
     }
 }
 
-impl Failure {
-    fn into_discovery(self, at: &Url, trace: Trace) -> Error {
-        match self {
-            Self::Fetch(error) => error.into_discovery(NAME, trace),
-            Self::Refused(refusal) => {
-                let message = format!("{}: {refusal}", shown(at));
-                let cause = Cause::from_error(refusal.code(), message, refusal);
-                Error::Rejected { backend: NAME, cause, trace }
-            }
-            Self::Slow | Self::Lost => {
-                let is_slow = matches!(self, Self::Slow);
-                let code = if is_slow { code::TIMEOUT } else { code::INTERNAL };
-                let cause = Cause::new(code, format!("{}: {self}", shown(at)));
-                Error::Unavailable { backend: NAME, retry_after: None, cause, trace }
-            }
-        }
-    }
-}
-
-impl From<alto_fetch::Error> for Failure {
-    fn from(error: alto_fetch::Error) -> Self {
-        Self::Fetch(Box::new(error))
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fetch(error) => error.fmt(f),
-            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
-            Self::Slow => f.write_str("no reply in time"),
-            Self::Lost => f.write_str("the request was given up"),
-        }
-    }
-}
-
 fn unfinished(trace: Trace) -> Error {
     let cause = Cause::new(code::INTERNAL, "the walk was not followed to its end");
     Error::Unavailable { backend: NAME, retry_after: None, cause, trace }
-}
-
-/// A URI for people; URIs are ASCII.
-fn shown(uri: &Url) -> String {
-    match uri.as_str() {
-        text if text.len() > SHOWN => format!("{}...", &text[..SHOWN]),
-        text => text.to_owned(),
-    }
 }

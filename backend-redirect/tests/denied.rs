@@ -15,10 +15,10 @@ use alto_discovery_core::{
     Backend as _, BackendConfig as _, BoxFuture, Call, Error, Freshness, Peer, Policy,
 };
 use alto_fetch::Lookup;
-use alto_testkit::namespace::{self, NEAR, OUTSIDE};
+use alto_testkit::namespace::{self, OUTSIDE};
 use alto_testkit::nginx::Nginx;
 use alto_testkit::pki::Authority;
-use alto_testkit::spellings::DENIED;
+use alto_testkit::spellings;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
@@ -35,33 +35,9 @@ const STRICT: Policy = Policy {
     allow_http: false,
 };
 
-/// What the names of this world lead to.
-const HOSTS: &[(&str, &str)] = &[
-    ("127.0.0.1", "localhost"),
-    ("127.0.0.2", "r0.test"),
-    ("::1", "r1.test"),
-    ("10.1.2.3", "r2.test"),
-    ("192.168.1.1", "r3.test"),
-    ("169.254.169.254", "r4.test"),
-    ("fe80::1", "r5.test"),
-    ("fd00::1", "r6.test"),
-    ("::ffff:127.0.0.2", "r7.test"),
-    ("64:ff9b::7f00:2", "r8.test"),
-    ("0.0.0.0", "r9.test"),
-    ("224.0.0.1", "r10.test"),
-    (NEAR, "own.test"),
-];
-
 /// The ways to lead somewhere: property, directory in place of an answer, service in such a
 /// directory, status 307, status 307 for the directory, service on another host.
 const FORMS: [&str; 6] = ["f1", "f2", "f2s", "f3", "d3", "link"];
-
-fn spellings() -> Vec<String> {
-    let own = format!("https://{NEAR}:PORT/");
-    let names = HOSTS.iter().map(|(_, name)| format!("https://{name}:PORT/"));
-    let all = DENIED.iter().map(|text| (*text).to_owned()).chain(names).chain([own]);
-    all.map(|text| text.replace("PORT", &PORT.to_string())).collect()
-}
 
 fn directory(service: &str) -> String {
     let service = json!({"uri": service, "media-type": PROPERTIES,
@@ -135,11 +111,11 @@ fn authority() -> (Authority, NamedTempFile) {
 /// At least 60 spellings in each form, and in the configuration.
 #[test]
 fn the_kernel_counts_no_packet_to_denied_addresses() {
-    let hosts: Vec<String> = HOSTS.iter().map(|(ip, name)| format!("{ip} {name}")).collect();
-    if !namespace::is_inside("the_kernel_counts_no_packet_to_denied_addresses", &hosts) {
+    if !namespace::is_inside("the_kernel_counts_no_packet_to_denied_addresses", &spellings::hosts())
+    {
         return;
     }
-    let spellings = spellings();
+    let spellings = spellings::denied(PORT);
     assert!(spellings.len() >= 60);
     let (authority, ca) = authority();
     let nginx = world(&authority, &spellings);

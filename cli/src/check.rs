@@ -11,9 +11,10 @@ use ipnet::IpNet;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::args::{CheckOptions, limits};
+use crate::args::CheckOptions;
 use crate::asking::Asking;
 use crate::report::Status;
+use crate::setup::limits;
 use crate::{Failure, findings};
 
 /// So many servers of each prefix are looked at.

@@ -9,8 +9,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::args::{DiscoverOptions, limits};
+use crate::args::DiscoverOptions;
 use crate::report::{Report, Status};
+use crate::setup::limits;
 use crate::{Failure, input};
 
 /// Carries the command out. The status is the gravest of all peers'.

@@ -18,6 +18,7 @@ mod paperwork;
 mod rank;
 mod report;
 mod serve;
+mod setup;
 mod stage;
 mod zone;
 

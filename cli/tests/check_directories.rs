@@ -8,10 +8,23 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
+use alto_testkit::alto;
 use alto_testkit::http::{HttpReply, HttpServer};
 use alto_testkit::{NameServer as _, Zone, ZoneFile, nsd};
 use checking::{PREFIX, check, codes, findings};
+use serde_json::Value;
 use tempfile::TempDir;
+
+/// What is found where a record leads to this URI.
+fn check_uri(uri: &str, more: &[&str]) -> Vec<Value> {
+    let record =
+        format!("113.0.203.in-addr.arpa. 600 NAPTR 100 10 \"u\" \"ALTO:http\" \"!.*!{uri}!\" .\n");
+    let mut file = ZoneFile::from(&Zone::new([]));
+    file.text.push_str(&record);
+    let server = nsd::launch(&[file]);
+    let own = ["--prefix", PREFIX, "--allow-private", "--allow-http", "--service", "ALTO:http"];
+    findings(&check(server.address(), &[&own[..], more].concat()))
+}
 
 /// What is behind the URI: a directory, a map, or nothing.
 #[test]
@@ -34,20 +47,9 @@ fn directory() {
     let mut line = String::new();
     BufReader::new(serving.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let uri = line.trim().strip_prefix("listening ").unwrap().to_owned();
-    let check_uri = |uri: &str| {
-        let record = format!(
-            "113.0.203.in-addr.arpa. 600 NAPTR 100 10 \"u\" \"ALTO:http\" \"!.*!{uri}!\" .\n"
-        );
-        let mut file = ZoneFile::from(&Zone::new([]));
-        file.text.push_str(&record);
-        let server = nsd::launch(&[file]);
-        let arguments =
-            ["--prefix", PREFIX, "--allow-private", "--allow-http", "--service", "ALTO:http"];
-        findings(&check(server.address(), &arguments))
-    };
-    let fine = check_uri(&uri);
-    let map = check_uri(&uri.replace("/directory", "/network-map"));
-    let nothing = check_uri(&uri.replace("/directory", "/nothing"));
+    let fine = check_uri(&uri, &[]);
+    let map = check_uri(&uri.replace("/directory", "/network-map"), &[]);
+    let nothing = check_uri(&uri.replace("/directory", "/nothing"), &[]);
     serving.kill().unwrap();
     serving.wait().unwrap();
     assert!(fine.is_empty(), "{fine:#?}");
@@ -56,60 +58,41 @@ fn directory() {
     }
 }
 
-const IRD: &str = r#"{
-  "meta": {"cost-types": {"num": {"cost-metric": "routingcost", "cost-mode": "numerical"}},
-           "default-alto-network-map": "map"},
-  "resources": {
-    "map": {"uri": "network", "media-type": "application/alto-networkmap+json"},
-    "cost": {"uri": "cost", "media-type": "application/alto-costmap+json",
-             "capabilities": {"cost-type-names": ["num"]}, "uses": ["map"]}}}"#;
-const NETWORK: &str = r#"{"meta": {"vtag": {"resource-id": "map", "tag": "t1"}},
-  "network-map": {"near": {"ipv4": ["203.0.113.0/24"]}, "far": {"ipv4": ["0.0.0.0/0"], "ipv6": ["::/0"]}}}"#;
-const COSTS: &str = r#"{"meta": {"dependent-vtags": [{"resource-id": "map", "tag": "t1"}],
-   "cost-type": {"cost-metric": "routingcost", "cost-mode": "numerical"}},
-  "cost-map": {"near": {"near": 1, "far": 20}, "far": {"near": 20, "far": 1}}}"#;
-
 /// RFC 7285 §10.3, §11: maps that do not belong together are a fault of the directory; what not every
 /// client forgives is a note.
 #[test]
 fn maps_that_do_not_agree() {
-    let asked = |[ird, network, costs]: [&str; 3], more: &[&str]| {
-        let http = HttpServer::start();
-        let kinds = ["directory", "networkmap", "costmap"]
-            .map(|kind| format!("application/alto-{kind}+json"));
-        for ((path, body), kind) in
-            ["/ird", "/network", "/cost"].iter().zip([ird, network, costs]).zip(kinds)
-        {
-            // As a server sends it that does not know the media types.
-            let kind = if body.contains("generic") { "application/json".into() } else { kind };
-            http.says(path, HttpReply::ok(&kind, body));
+    let network =
+        alto::network_map(&[("near", "203.0.113.0/24"), ("far", "0.0.0.0/0"), ("far", "::/0")]);
+    let pairs = [("near", "near", 1), ("near", "far", 20), ("far", "near", 20), ("far", "far", 1)];
+    let costs = alto::cost_map(&pairs.map(|(from, to, cost)| (from, to, f64::from(cost))));
+    // As a server sends it that does not know the media types.
+    let untyped = |server: HttpServer, resources: &[(&str, &str)]| {
+        for (path, body) in resources {
+            server.says(path, HttpReply::ok("application/json", *body));
         }
-        let uri = http.uri("/ird");
-        let record = format!(
-            "113.0.203.in-addr.arpa. 600 NAPTR 100 10 \"u\" \"ALTO:http\" \"!.*!{uri}!\" .\n"
-        );
-        let mut file = ZoneFile::from(&Zone::new([]));
-        file.text.push_str(&record);
-        let server = nsd::launch(&[file]);
-        let own = ["--prefix", PREFIX, "--allow-private", "--allow-http", "--service", "ALTO:http"];
-        let found = findings(&check(server.address(), &[&own[..], more].concat()));
-        assert!(
-            found.iter().all(|finding| finding["code"] == "directory" && finding["name"] == uri),
-            "{found:#?}"
-        );
-        found
-            .iter()
-            .map(|finding| finding["severity"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
+        server
     };
-    assert!(asked([IRD, NETWORK, COSTS], &[]).is_empty());
-    assert_eq!(asked([IRD, NETWORK, &COSTS.replace("t1", "t0")], &[]), ["fault"]);
-    assert_eq!(asked([IRD, "{}", COSTS], &[]), ["fault"]);
-    assert_eq!(asked([IRD, NETWORK, &COSTS.replace("routingcost", "hopcount")], &[]), ["fault"]);
-    let generic = NETWORK.replace("\"far\"", "\"generic\"");
-    let costs = COSTS.replace("\"far\"", "\"generic\"");
-    assert_eq!(asked([IRD, &generic, COSTS], &[]), ["fault"]);
-    let lenient = asked([IRD, &generic, &costs], &["--lenient"]);
+    let asked = |server: HttpServer, more: &[&str]| {
+        let uri = server.uri("/ird");
+        let found = check_uri(&uri, more);
+        let is_its = |finding: &Value| finding["code"] == "directory" && finding["name"] == uri;
+        assert!(found.iter().all(is_its), "{found:#?}");
+        let severity = |finding: &Value| finding["severity"].as_str().unwrap().to_owned();
+        found.iter().map(severity).collect::<Vec<_>>()
+    };
+    assert!(asked(alto::serve(&network, &costs), &[]).is_empty());
+    for (network, costs) in [
+        (&*network, &*costs.replace("t1", "t0")),
+        ("{}", &costs),
+        (&network, &costs.replace("routingcost", "hopcount")),
+    ] {
+        assert_eq!(asked(alto::serve(network, costs), &[]), ["fault"], "{network} {costs}");
+    }
+    let one = untyped(alto::serve(&network, &costs), &[("/network", &network)]);
+    assert_eq!(asked(one, &[]), ["fault"]);
+    let both = [("/network", &*network), ("/cost", &costs)];
+    let lenient = asked(untyped(alto::serve(&network, &costs), &both), &["--lenient"]);
     assert!(
         !lenient.is_empty() && lenient.iter().all(|severity| severity == "note"),
         "{lenient:?}"

@@ -15,7 +15,7 @@ use alto_testkit::namespace::{self, NEAR, OUTSIDE};
 use alto_testkit::nginx::Nginx;
 use alto_testkit::pki::Authority;
 use alto_testkit::scripted::Scripted;
-use alto_testkit::spellings::DENIED;
+use alto_testkit::spellings;
 use alto_testkit::{NameServer as _, Zone};
 use common::alto;
 use serde_json::{Value, json};
@@ -24,34 +24,8 @@ use tokio::runtime::Runtime;
 
 const PORT: u16 = 8_443;
 
-/// What the names of this world lead to.
-const HOSTS: &[(&str, &str)] = &[
-    ("127.0.0.1", "localhost"),
-    ("127.0.0.2", "r0.test"),
-    ("::1", "r1.test"),
-    ("10.1.2.3", "r2.test"),
-    ("192.168.1.1", "r3.test"),
-    ("169.254.169.254", "r4.test"),
-    ("fe80::1", "r5.test"),
-    ("fd00::1", "r6.test"),
-    ("::ffff:127.0.0.2", "r7.test"),
-    ("64:ff9b::7f00:2", "r8.test"),
-    ("2002:7f00:2::1", "r9.test"),
-    ("0.0.0.0", "r10.test"),
-    ("224.0.0.1", "r11.test"),
-    (NEAR, "own.test"),
-];
-
 /// What a directory's link may lead to.
 const LINKS: [&str; 4] = ["map", "cost", "ecs", "more"];
-
-/// Each spelling as a URI, by address and by name.
-fn spellings() -> Vec<String> {
-    let own = format!("https://{NEAR}:PORT/");
-    let names = HOSTS.iter().map(|(_, name)| format!("https://{name}:PORT/"));
-    let all = DENIED.iter().map(|text| (*text).to_owned()).chain(names).chain([own]);
-    all.map(|text| text.replace("PORT", &PORT.to_string())).collect()
-}
 
 /// A directory of which one link leads where it must not.
 fn directory(link: &str, to: &str) -> String {
@@ -177,11 +151,11 @@ fn by_discovery(spellings: &[String], ca: &str) -> usize {
 /// Three ways in, and discovery: at least 60 spellings each, and no packet.
 #[test]
 fn the_kernel_counts_no_packet_to_denied_addresses() {
-    let hosts: Vec<String> = HOSTS.iter().map(|(ip, name)| format!("{ip} {name}")).collect();
-    if !namespace::is_inside("the_kernel_counts_no_packet_to_denied_addresses", &hosts) {
+    if !namespace::is_inside("the_kernel_counts_no_packet_to_denied_addresses", &spellings::hosts())
+    {
         return;
     }
-    let (spellings, authority) = (spellings(), Authority::new());
+    let (spellings, authority) = (spellings::denied(PORT), Authority::new());
     assert!(spellings.len() >= 60);
     let nginx = world(&authority, &spellings);
     let file = NamedTempFile::new().unwrap();

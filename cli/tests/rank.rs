@@ -5,48 +5,18 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-use alto_messages::{CostMapBuilder, CostType, Limits, MediaType, NetworkMapBuilder, VersionTag};
+use alto_testkit::alto;
 use alto_testkit::http::{HttpReply, HttpServer};
 use alto_testkit::scripted::Scripted;
 use alto_testkit::wire::rcode;
 use alto_testkit::{NameServer as _, Zone};
 use serde_json::{Value, json};
 
-const DIRECTORY: &str = r#"{
-  "meta": {"cost-types": {"num": {"cost-metric": "routingcost", "cost-mode": "numerical"}},
-           "default-alto-network-map": "map"},
-  "resources": {
-    "map": {"uri": "network", "media-type": "application/alto-networkmap+json"},
-    "cost": {"uri": "cost", "media-type": "application/alto-costmap+json",
-             "capabilities": {"cost-type-names": ["num"]}, "uses": ["map"]}}}"#;
-
-fn vtag() -> VersionTag {
-    VersionTag { resource_id: "map".parse().unwrap(), tag: "t1".parse().unwrap() }
-}
-
 /// 203.0.113.0/24 is `near`, 198.51.100.0/24 is `mid`, all else of IPv4 is `far`.
 fn server() -> HttpServer {
-    let mut network = NetworkMapBuilder::new(Limits::default());
     let nets = [("near", "203.0.113.0/24"), ("mid", "198.51.100.0/24"), ("far", "0.0.0.0/0")];
-    for (pid, net) in nets {
-        let pid = network.pid(pid).unwrap();
-        network.prefix(pid, net.parse().unwrap()).unwrap();
-    }
-    let network = network.finish(Some(vtag())).unwrap().message;
-    let mut cost = CostMapBuilder::new(Limits::default());
-    let [near, mid, far] = ["near", "mid", "far"].map(|pid| cost.pid(pid).unwrap());
-    cost.row(near, [(near, 1.0), (mid, 2.5), (far, 20.0)]).unwrap();
-    let cost = cost.finish(CostType::routingcost(), vec![vtag()]).unwrap().message;
-
-    let server = HttpServer::start();
-    for (path, kind, body) in [
-        ("/ird", MediaType::Directory, DIRECTORY.into()),
-        ("/network", MediaType::NetworkMap, network.to_json()),
-        ("/cost", MediaType::CostMap, cost.to_json()),
-    ] {
-        server.says(path, HttpReply::ok(kind.as_str(), body));
-    }
-    server
+    let costs = [("near", "near", 1.0), ("near", "mid", 2.5), ("near", "far", 20.0)];
+    alto::serve(&alto::network_map(&nets), &alto::cost_map(&costs))
 }
 
 fn alto(arguments: &[&str], input: &str) -> Output {

@@ -6,6 +6,11 @@ use tokio::time::Instant;
 
 use crate::Validity;
 
+/// A backend ends this part of the time before the deadline, and so long at least and at most.
+const MARGIN: u32 = 20;
+const MARGIN_LEAST: Duration = Duration::from_millis(5);
+const MARGIN_MOST: Duration = Duration::from_millis(50);
+
 /// A wish about one call. Never part of a cache key: what is found does not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Call {
@@ -30,6 +35,17 @@ impl Call {
     pub fn at_most(self, deadline: Instant) -> Self {
         let earlier = self.deadline.map_or(deadline, |own| own.min(deadline));
         Self { deadline: Some(earlier), ..self }
+    }
+
+    /// When a backend that takes `longest` at most must come to its end: so long before the deadline that
+    /// its own account arrives, and not somebody's timer.
+    pub fn end_within(&self, longest: Duration, now: Instant) -> Instant {
+        match self.time_left(now) {
+            Some(left) if left <= longest + MARGIN_MOST => {
+                now + left.saturating_sub((left / MARGIN).clamp(MARGIN_LEAST, MARGIN_MOST))
+            }
+            _ => now + longest,
+        }
     }
 
     /// Time left at `now`; `None` without a deadline, zero once it has passed.
@@ -68,6 +84,30 @@ impl Freshness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A twentieth before the deadline, 5 to 50 ms; what takes less time than there is ends by itself.
+    #[test]
+    fn accounts_arrive_before_the_deadline() {
+        let now = Instant::now();
+        let end = |deadline: Option<u64>| {
+            let deadline = deadline.map(|left| now + Duration::from_millis(left));
+            let call = Call { deadline, ..Call::default() };
+            call.end_within(Duration::from_secs(3), now).duration_since(now).as_millis()
+        };
+        for (left, expected) in [
+            (Some(0), 0),
+            (Some(4), 0),
+            (Some(100), 95),
+            (Some(500), 475),
+            (Some(2_000), 1_950),
+            (Some(3_050), 3_000),
+            (Some(3_051), 3_000),
+            (Some(60_000), 3_000),
+            (None, 3_000),
+        ] {
+            assert_eq!(end(left), expected, "{left:?}");
+        }
+    }
 
     /// What ends soon is asked for anew ahead of its end; nothing is trusted past it.
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{NoServer, Trace};
+use crate::{NoServer, Refusal, Trace};
 
 /// Why there is no answer. "None" and "don't know" are far apart: only [`Error::NoServer`] may be
 /// remembered as an absence.
@@ -86,6 +86,14 @@ impl Error {
             Self::Unavailable { trace, .. } | Self::Rejected { trace, .. } => Some(trace),
             Self::NotApplicable { .. } | Self::Invalid { .. } | Self::Config { .. } => None,
         }
+    }
+
+    /// Nobody outside the peer's network can speak for it, as [`Policy::check_peer`] found.
+    ///
+    /// [`Policy::check_peer`]: crate::Policy::check_peer
+    pub fn not_global(backend: &'static str, refusal: Refusal) -> Self {
+        let needs = Cause::from_error(code::NOT_GLOBAL, refusal.to_string(), refusal);
+        Self::NotApplicable { backend, needs }
     }
 
     /// The caller's question is at fault.

@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ptr;
 
-use alto_testkit::NameServer as _;
+use alto_testkit::{NameServer as _, bench};
 use facade::selection::V4Record;
 use facade::{Advisor, Call, Config, Known, Peer, Request};
 use tokio::time::Instant;
@@ -59,8 +59,8 @@ const LISTED: usize = 200;
 const K: usize = 50;
 
 fn main() {
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return; // `cargo test --benches` only wants to know that it builds
+    if !bench::is_wanted() {
+        return;
     }
     let alto = kit::alto_server();
     let server = kit::name_server(&alto.uri("/ird"));

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use alto_backend_redirect::failure::Failure;
 use alto_backend_redirect::request::Question;
 use alto_backend_redirect::verdict::{self, Came};
-use alto_backend_redirect::walk::{Failure, Lives, Next, Page, Walk};
+use alto_backend_redirect::walk::{Lives, Next, Page, Walk};
 use alto_discovery::{Origin, Policy, Validity};
 use alto_fetch::Hops;
 use libfuzzer_sys::fuzz_target;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use alto_messages::{CostMapBuilder, CostType, Limits, MediaType, NetworkMapBuilder, VersionTag};
-use alto_testkit::http::{HttpReply, HttpServer};
+use alto_testkit::alto;
+use alto_testkit::http::HttpServer;
 use alto_testkit::process::{cargo, installed, wait_until};
 use alto_testkit::{Daemon, NameServer as _, Zone, nsd};
 use tempfile::TempDir;
@@ -150,19 +150,9 @@ pub fn resolver(server: &Daemon) -> String {
     server.address().to_string()
 }
 
-const DIRECTORY: &str = r#"{
-  "meta": {"cost-types": {"num": {"cost-metric": "routingcost", "cost-mode": "numerical"}},
-           "default-alto-network-map": "map"},
-  "resources": {
-    "map": {"uri": "network", "media-type": "application/alto-networkmap+json"},
-    "cost": {"uri": "cost", "media-type": "application/alto-costmap+json",
-             "capabilities": {"cost-type-names": ["num"]}, "uses": ["map"]}}}"#;
-
 /// An ALTO server: 203.0.113.0/24 and 2001:db8:1::/48 are `near` each other (cost 1), 198.51.100.0/24 and
 /// 2001:db8:2::/48 are `mid` (5), all else is `far` (20). The directory is at `/ird`.
 pub fn alto_server() -> HttpServer {
-    let vtag = VersionTag { resource_id: "map".parse().unwrap(), tag: "t1".parse().unwrap() };
-    let mut network = NetworkMapBuilder::new(Limits::default());
     let nets = [
         ("near", "203.0.113.0/24"),
         ("near", "2001:db8:1::/48"),
@@ -171,22 +161,6 @@ pub fn alto_server() -> HttpServer {
         ("far", "0.0.0.0/0"),
         ("far", "::/0"),
     ];
-    for (pid, net) in nets {
-        let pid = network.pid(pid).unwrap();
-        network.prefix(pid, net.parse().unwrap()).unwrap();
-    }
-    let network = network.finish(Some(vtag.clone())).unwrap().message;
-    let mut cost = CostMapBuilder::new(Limits::default());
-    let [near, mid, far] = ["near", "mid", "far"].map(|pid| cost.pid(pid).unwrap());
-    cost.row(near, [(near, 1.0), (mid, 5.0), (far, 20.0)]).unwrap();
-    let cost = cost.finish(CostType::routingcost(), vec![vtag]).unwrap().message;
-    let server = HttpServer::start();
-    for (path, kind, body) in [
-        ("/ird", MediaType::Directory, DIRECTORY.into()),
-        ("/network", MediaType::NetworkMap, network.to_json()),
-        ("/cost", MediaType::CostMap, cost.to_json()),
-    ] {
-        server.says(path, HttpReply::ok(kind.as_str(), body));
-    }
-    server
+    let costs = [("near", "near", 1.0), ("near", "mid", 5.0), ("near", "far", 20.0)];
+    alto::serve(&alto::network_map(&nets), &alto::cost_map(&costs))
 }

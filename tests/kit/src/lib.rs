@@ -7,6 +7,7 @@
 //! - [`signer`]: zones signed, soundly or not;
 //! - [`scripted`]: a name server in process that misbehaves as told;
 //! - [`http`]: an HTTP server in process that says what a test wants;
+//! - [`alto`]: a small ALTO server on it;
 //! - [`acts`]: a web server, with or without TLS, that misbehaves as told;
 //! - [`nginx`]: a real web server in front of another, with TLS and a cache;
 //! - [`namespace`]: a network of the test's own, with counters of packets in the kernel;
@@ -15,6 +16,7 @@
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
 //! - [`control`]: how late the machine is, for deadlines in real time;
+//! - [`bench`]: how benchmarks begin;
 //! - [`process`], [`ports`]: programs and ports.
 //!
 //! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
@@ -26,7 +28,9 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod acts;
+pub mod alto;
 mod background;
+pub mod bench;
 pub mod bind;
 pub mod client;
 pub mod control;

@@ -1,5 +1,39 @@
 //! How hosts that must not be contacted may be spelled.
 
+use crate::namespace::NEAR;
+
+/// Names that lead to such hosts, beside what each leads to.
+const NAMED: &[(&str, &str)] = &[
+    ("127.0.0.1", "localhost"),
+    ("127.0.0.2", "r0.test"),
+    ("::1", "r1.test"),
+    ("10.1.2.3", "r2.test"),
+    ("192.168.1.1", "r3.test"),
+    ("169.254.169.254", "r4.test"),
+    ("fe80::1", "r5.test"),
+    ("fd00::1", "r6.test"),
+    ("::ffff:127.0.0.2", "r7.test"),
+    ("64:ff9b::7f00:2", "r8.test"),
+    ("2002:7f00:2::1", "r9.test"),
+    ("0.0.0.0", "r10.test"),
+    ("224.0.0.1", "r11.test"),
+    (NEAR, "own.test"),
+];
+
+/// The lines of `/etc/hosts` by which names lead to hosts that must not be contacted.
+pub fn hosts() -> Vec<String> {
+    NAMED.iter().map(|(address, name)| format!("{address} {name}")).collect()
+}
+
+/// URIs of hosts that must not be contacted, by every address and by the names of [`hosts`], with the
+/// machine's own address of a [namespace](crate::namespace).
+pub fn denied(port: u16) -> Vec<String> {
+    let names = NAMED.iter().map(|(_, name)| format!("https://{name}:PORT/"));
+    let own = format!("https://{NEAR}:PORT/");
+    let all = DENIED.iter().map(|text| (*text).to_owned()).chain(names).chain([own]);
+    all.map(|text| text.replace("PORT", &port.to_string())).collect()
+}
+
 /// URIs that lead to this machine, into its network or nowhere, however they are read; `PORT` is a
 /// port.
 pub const DENIED: &[&str] = &[

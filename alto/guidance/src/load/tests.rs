@@ -5,17 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use alto_discovery_core::Policy;
 use alto_fetch::{FetchConfig, Fetcher};
 use alto_messages::{MediaType, ReadOptions};
+use alto_testkit::alto::DIRECTORY;
 use alto_testkit::http::{HttpReply, HttpServer};
 
 use super::*;
-
-const DIRECTORY: &str = r#"{
-  "meta": {"cost-types": {"num": {"cost-metric": "routingcost", "cost-mode": "numerical"}},
-           "default-alto-network-map": "map"},
-  "resources": {
-    "map": {"uri": "network", "media-type": "application/alto-networkmap+json"},
-    "cost": {"uri": "cost", "media-type": "application/alto-costmap+json",
-             "capabilities": {"cost-type-names": ["num"]}, "uses": ["map"]}}}"#;
 
 const NETWORK: &str = r#"{"meta": {"vtag": {"resource-id": "map", "tag": "1"}},
   "network-map": {"PID1": {"ipv4": ["192.0.2.0/24"]}}}"#;
