@@ -82,11 +82,11 @@ tracker-trial:
 	@scripts/packages opentracker nsd gcc
 	cargo run --release --locked -p alto-trackers --bin tracker-trial -- $(TRIAL)
 
-# From whom real clients get their octets, plain and guided: libtorrent and aria2, ten minutes.
-tracker-clients: opentracker
-	@scripts/packages opentracker nsd python3-libtorrent aria2
-	cargo build --release --locked -p alto-cli
-	/usr/bin/python3 tests/trackers/clients.py target/release/libalto_opentracker.so
+# From whom real clients get their octets, plain and guided: libtorrent and aria2, so many runs of each kind.
+RUNS := 3
+tracker-clients:
+	@scripts/packages opentracker nsd gcc python3-libtorrent aria2
+	cargo run --release --locked -p alto-trackers --bin tracker-clients -- $(RUNS)
 
 # Writes include/alto_discovery.h anew, from ffi/src.
 header:

@@ -15,8 +15,10 @@ use tempfile::TempDir;
 use crate::announce::{Ask, INFOHASH, Peer};
 
 /// How it is run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Setup {
+    /// The torrent it serves, and no other.
+    pub infohash: [u8; 20],
     /// What is loaded before it.
     pub preload: Option<PathBuf>,
     /// What `ALTO_CONFIG` names: the text of a file, or else a path that is not there.
@@ -25,6 +27,13 @@ pub struct Setup {
     pub workers: u32,
     /// Another program than opentracker, which takes a port as its only argument.
     pub program: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    /// Debian's opentracker as it is, for the torrent that peers ask for by default.
+    fn default() -> Self {
+        Self { infohash: INFOHASH, preload: None, config: None, workers: 0, program: None }
+    }
 }
 
 /// A tracker that serves one torrent. It ends when this is dropped.
@@ -51,7 +60,7 @@ impl Tracker {
         let process = Process::start(&env, &command, &folder.path().join("log"));
         let is_up = wait_until(Duration::from_secs(20), || !process.running() || answers(address));
         if is_up && process.running() {
-            wait_for_the_whitelist(address);
+            wait_for_the_whitelist(address, setup.infohash);
             return Some(Self { process, address, _folder: folder });
         }
         eprintln!("not up on {address}; it says:\n{}", process.log());
@@ -93,7 +102,7 @@ fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a folder of ours");
     }
     let mut hash = String::new();
-    for octet in INFOHASH {
+    for octet in setup.infohash {
         write!(hash, "{octet:02x}").expect("a string");
     }
     fs::write(root.join("whitelist"), hash + "\n").expect("a file");
@@ -126,14 +135,14 @@ fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
 }
 
 /// opentracker reads its whitelist on a thread of its own, and refuses all torrents until then.
-fn wait_for_the_whitelist(address: SocketAddr) {
+fn wait_for_the_whitelist(address: SocketAddr, infohash: [u8; 20]) {
     let peer = Peer::new(Ipv4Addr::LOCALHOST, address);
     let is_served = || {
-        let reply = peer.raw(&peer.datagram(&Ask::wanting(0)));
+        let reply = peer.raw(&peer.datagram(&Ask { infohash, ..Ask::wanting(0) }));
         reply.is_some_and(|reply| reply.len() >= 20)
     };
     assert!(wait_until(Duration::from_secs(20), is_served), "the torrent is not served");
-    peer.udp(&Ask::stopping());
+    peer.udp(&Ask { infohash, ..Ask::stopping() });
 }
 
 /// Whether it answers a connect request (BEP 15).

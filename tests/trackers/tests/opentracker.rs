@@ -18,7 +18,7 @@ const WORKERS: [u32; 2] = [0, 2];
 
 fn start(config: String, workers: u32) -> (tempfile::TempDir, Tracker) {
     let (folder, library) = preloaded("gcc");
-    let setup = Setup { preload: Some(library), config: Some(config), workers, program: None };
+    let setup = Setup { preload: Some(library), config: Some(config), workers, ..Setup::default() };
     let tracker = Tracker::start(&setup);
     (folder, tracker)
 }
@@ -58,6 +58,17 @@ fn guides_every_reply() {
         }
         assert!(tracker.interrupt() && !tracker.log().contains("libgcc_s"), "{}", tracker.log());
     }
+}
+
+/// A tracker set up for another torrent than the usual one serves that one, and refuses the usual one.
+#[test]
+fn serves_the_torrent_of_its_setup() {
+    let other = Ask { infohash: [7; 20], ..Ask::wanting(50) };
+    let tracker = Tracker::start(&Setup { infohash: other.infohash, ..Setup::default() });
+    let peer = Peer::new(Ipv4Addr::new(127, 1, 0, 1), tracker.address);
+    assert_eq!(peer.udp(&other).peers, [peer.record()], "as opentracker does it, with oneself");
+    let refused = peer.raw(&peer.datagram(&Ask::wanting(50))).unwrap();
+    assert_eq!(refused.len(), 8, "no success");
 }
 
 /// A swarm smaller than what is wanted comes whole, without who asks; who has stopped, by UDP or HTTP,

@@ -33,7 +33,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn guided(&self, config: String, workers: u32) -> Tracker {
         let (preload, config) = (Some(self.library.clone()), Some(config));
-        Tracker::start(&Setup { preload, config, workers, program: None })
+        Tracker::start(&Setup { preload, config, workers, ..Setup::default() })
     }
 }
 
