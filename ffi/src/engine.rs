@@ -1,6 +1,7 @@
 //! The threads of a handle.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -45,12 +46,14 @@ impl Engine {
         let handle = runtime.handle().clone();
         let (ended, note) = (Arc::<Ended>::default(), stack.clone());
         let end = ended.clone();
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let ending = is_ending.clone();
         let watch = thread::Builder::new().name("alto-watch".into()).stack_size(THREAD_STACK);
         let watch = watch.spawn(move || {
-            run_to_end(&note, runtime, &wake);
+            run_to_end(&note, runtime, &wake, &ending);
             end.note();
         })?;
-        let finder = Finder::new(stack, handle.clone(), ready);
+        let finder = Finder::new(stack, handle.clone(), ready, is_ending);
         stack.advisor.start_on(handle);
         Ok(Arc::new(Self { finder, ended, watch: Mutex::new(Some(watch)) }))
     }
@@ -66,9 +69,10 @@ impl Engine {
 }
 
 /// Waits for the end, and ends all other threads.
-fn run_to_end(stack: &Stack, runtime: Runtime, wake: &EventFd) {
+fn run_to_end(stack: &Stack, runtime: Runtime, wake: &EventFd, is_ending: &AtomicBool) {
     wake.wait();
     wake.clear();
+    is_ending.store(true, Ordering::Release);
     stack.advisor.stop(Duration::ZERO);
     runtime.shutdown_timeout(LAST_WORK);
 }

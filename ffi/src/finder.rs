@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -37,6 +37,9 @@ struct Shared {
     ready: Arc<EventFd>,
     most: usize,
     counts: Arc<Counts>,
+    /// The threads are being ended. A discovery that fails from then on fails because they are: what it
+    /// waited for may be gone before it is.
+    is_ending: Arc<AtomicBool>,
 }
 
 /// What was asked for by token: under way, or over and not fetched yet.
@@ -57,13 +60,19 @@ pub(crate) struct Counts {
 }
 
 impl Finder {
-    pub(crate) fn new(stack: &Stack, handle: Handle, ready: Arc<EventFd>) -> Self {
+    pub(crate) fn new(
+        stack: &Stack,
+        handle: Handle,
+        ready: Arc<EventFd>,
+        is_ending: Arc<AtomicBool>,
+    ) -> Self {
         let shared = Shared {
             quiet: Mutex::default(),
             desk: Mutex::default(),
             ready,
             most: stack.most,
             counts: stack.counts.clone(),
+            is_ending,
         };
         Self { discovery: stack.advisor.discovery().clone(), handle, shared: Arc::new(shared) }
     }
@@ -103,6 +112,7 @@ impl Finder {
         // A moment more, so that it is the reply that tells how it ended.
         let most = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(20);
         match told.recv_timeout(most) {
+            Ok(reply) if self.shared.is_of_the_end(&reply) => Wait::Stopped,
             Ok(reply) => Wait::Over(reply),
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Wait::TimeIsUp,
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Wait::Stopped,
@@ -183,6 +193,12 @@ impl Wait {
 }
 
 impl Shared {
+    /// Whether a discovery failed because the threads are being ended.
+    fn is_of_the_end(&self, reply: &Reply) -> bool {
+        let is_failure = matches!(reply, Err(Error::Unavailable { .. }));
+        is_failure && self.is_ending.load(Ordering::Acquire)
+    }
+
     async fn discover(&self, discovery: &Discovery, peer: &Peer<'_>, call: &Call) -> Reply {
         self.counts.started.fetch_add(1, Ordering::Relaxed);
         let reply = discovery.discover(peer, call).await;
@@ -263,9 +279,9 @@ struct Asked {
 }
 
 impl Asked {
-    /// It has come to its end, unless it was cancelled.
+    /// It has come to its end, unless it was cancelled, or stopped.
     fn over(mut self, reply: Option<Reply>) {
-        if let Some(reply) = reply {
+        if let Some(reply) = reply.filter(|reply| !self.shared.is_of_the_end(reply)) {
             self.status = reply.map_or_else(|error| status_of(&error), |_| ALTO_OK);
         }
     }
@@ -284,4 +300,43 @@ impl Drop for Asked {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use facade::{Cause, Trace};
+
+    use super::*;
+    use crate::status::ALTO_E_UNAVAILABLE;
+
+    fn lost() -> Reply {
+        let cause = Cause::new(code::INTERNAL, "the work was given up");
+        let (retry_after, trace) = (None, Trace::default());
+        Err(Error::Unavailable { backend: "test", retry_after, cause, trace })
+    }
+
+    /// While the threads end, what a lookup waits for may be gone before the lookup is: that is no failure
+    /// of the network but the stop, and is told as that.
+    #[test]
+    fn what_the_stop_breaks_off_is_cancelled() {
+        for (is_ending, status) in [(false, ALTO_E_UNAVAILABLE), (true, ALTO_E_CANCELLED)] {
+            let shared = Arc::new(Shared {
+                quiet: Mutex::default(),
+                desk: Mutex::default(),
+                ready: Arc::new(EventFd::new().unwrap()),
+                most: 1,
+                counts: Arc::default(),
+                is_ending: Arc::new(AtomicBool::new(is_ending)),
+            });
+            let asked = |shared: &Arc<Shared>| Asked {
+                token: 7,
+                status: ALTO_E_CANCELLED,
+                shared: Arc::clone(shared),
+            };
+            asked(&shared).over(Some(lost()));
+            asked(&shared).over(Some(Err(Error::invalid(code::INTERNAL, "not of the stop"))));
+            let over: Vec<_> = locked(&shared.desk).over.drain(..).collect();
+            assert_eq!(over, [(7, status), (7, ALTO_E_INVALID)]);
+        }
+    }
 }
