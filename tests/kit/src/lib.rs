@@ -16,7 +16,7 @@
 //! - [`tap`]: a proxy that notes the queries a name server gets;
 //! - [`client`]: a DNS client of a few lines;
 //! - [`control`]: how late the machine is, for deadlines in real time;
-//! - [`bench`]: how benchmarks begin;
+//! - [`mod@bench`]: how benchmarks begin;
 //! - [`process`], [`ports`]: programs and ports.
 //!
 //! Messages are built and read by the kit's own few lines ([`wire`]), not by the DNS library that
