@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use alto_discovery_core::{self as core, Answer, Backend, Error, Hints, Known, Peer, Validity};
 use alto_guidance::Guidance;
-use alto_selection::{Ask, Basis, Record, Swarm, choose_among, random_among};
+use alto_selection::{Ask, Basis, Built, Record, Swarm, choose_among, random_among};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use crate::log::Met;
 use crate::{Config, Discovery};
 pub use config::{SelectConfig, Share};
 use guide::Guide;
@@ -133,8 +134,11 @@ impl Advisor {
         };
         let places = self.places(&guide, request);
         let (basis, guided) = swarm.reply(&guide.table, guide.consumer, places, &ask, out);
-        if basis == Basis::Sample && guide.is_shared {
-            swarm.build(&guide.table, BUILD);
+        if basis == Basis::Sample
+            && guide.is_shared
+            && swarm.build(&guide.table, BUILD) == Built::NoRoom
+        {
+            self.discovery.log().met(Met::Views);
         }
         Choice { guided, why: basis.into() }
     }
@@ -204,19 +208,29 @@ impl Advisor {
     /// [`Error::Config`] if the system gives no threads.
     pub fn start(&self) -> Result<(), Error> {
         let fault = |fault| Error::config("runtime", format!("no threads to learn on: {fault}"));
-        self.learner.start().map_err(fault)
+        let works = self.learner.is_started();
+        self.learner.start().map_err(fault)?;
+        if !works {
+            self.tell_that_it_works();
+        }
+        Ok(())
     }
 
     /// Learns on this runtime from now on, whatever thread makes requests.
     pub fn start_on(&self, runtime: Handle) {
         self.learner.start_on(runtime);
+        self.tell_that_it_works();
     }
 
     /// Learns no more on the threads of [`start`](Self::start) or the runtime of
     /// [`start_on`](Self::start_on). Its own threads end; it waits so long for them at most, and must
     /// not wait inside another runtime. Requests go on with what is known.
     pub fn stop(&self, wait: Duration) {
+        let worked = self.learner.is_started();
         self.learner.stop(wait);
+        if worked {
+            self.discovery.log().works(false);
+        }
     }
 
     /// The runtime it learns on: as started, or else the caller's.
@@ -237,6 +251,15 @@ impl Advisor {
     /// What asks them.
     pub fn guidance(&self) -> &Guidance {
         &self.guidance
+    }
+
+    /// By a thread that learns: a line on standard error may raise SIGPIPE, and not every host's threads
+    /// expect that.
+    fn tell_that_it_works(&self) {
+        let log = Arc::clone(self.discovery.log());
+        if let Some(handle) = self.runtime() {
+            handle.spawn(async move { log.works(true) });
+        }
     }
 
     fn ask<R: Record>(&self, request: &Request<'_, R>) -> Ask<R> {

@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::Instant;
 
-use crate::log::Log;
+use crate::log::{Log, Met};
 use crate::{Config, registry};
 
 /// Finds the ALTO server that speaks for a peer, by the backends of a [`Config`], in order.
@@ -97,6 +97,12 @@ impl Discovery {
             Error::config("runtime", format!("no thread for blocking calls: {fault}"))
         })?;
         runtime.block_on(self.discover(peer, call))
+    }
+
+    /// Notes that a question was turned away because too many are under way. The log tells how many
+    /// were when the next discovery ends, so that nothing is written on the path of an announce.
+    pub fn turned_away(&self) {
+        self.log.met(Met::Calls);
     }
 
     /// Where it says what happens.

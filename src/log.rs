@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::{Write as _, stderr};
 use std::os::unix::net::UnixDatagram;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,25 @@ pub use config::{Level, LogConfig, Target};
 pub(crate) struct Log {
     config: LogConfig,
     kinds: Mutex<HashMap<&'static str, Minute>>,
+    counts: [AtomicU32; LIMITS.len()],
 }
+
+/// A limit that was met on the path of an announce, where no line is told: it is counted there, and
+/// told when some work beside that path ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Met {
+    /// As many lookups are under way as may be.
+    Calls,
+    /// A swarm's views of maps take as much as they may.
+    #[cfg(feature = "guidance")]
+    Views,
+}
+
+/// Kind, level and sentence of each, by its number.
+const LIMITS: [(&str, Level, &str); 2] = [
+    ("full", Level::Warn, "lookups turned away, too many being under way"),
+    ("no-room", Level::Info, "choices from samples, a swarm having no room for one map more"),
+];
 
 #[derive(Clone, Copy, Debug)]
 struct Minute {
@@ -37,7 +56,32 @@ const MOST_KINDS: usize = 100;
 
 impl Log {
     pub(crate) fn new(config: LogConfig) -> Self {
-        Self { config, kinds: Mutex::default() }
+        Self { config, kinds: Mutex::default(), counts: Default::default() }
+    }
+
+    /// That threads work from now on, or no longer.
+    #[cfg(feature = "guidance")]
+    pub(crate) fn works(&self, works: bool) {
+        let what = if works { "started" } else { "stopped" };
+        let line = || format!("alto-discovery {}: {what}", env!("CARGO_PKG_VERSION"));
+        self.say(Level::Info, what, Instant::now(), line);
+    }
+
+    /// Counts that a limit was met: no line, no waiting.
+    pub(crate) fn met(&self, limit: Met) {
+        self.counts[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Tells what limits were met since the last time.
+    fn limits(&self) {
+        for (count, (kind, level, what)) in self.counts.iter().zip(LIMITS) {
+            if count.load(Ordering::Relaxed) > 0 {
+                let count = count.swap(0, Ordering::Relaxed);
+                self.say(level, kind, Instant::now(), || {
+                    format!("limits: {count} {what} ({kind})")
+                });
+            }
+        }
     }
 
     fn tells(&self, level: Level) -> bool {
@@ -50,6 +94,7 @@ impl Log {
         peer: &Peer<'_>,
         reply: &Result<std::sync::Arc<Answer>, Error>,
     ) {
+        self.limits();
         let (level, kind) = match reply {
             Err(error @ Error::Rejected { .. }) => (Level::Error, error.code()),
             Err(error @ Error::Unavailable { .. }) => (Level::Warn, error.code()),
@@ -75,6 +120,7 @@ impl Log {
     /// What came of asking a server for its maps.
     #[cfg(feature = "guidance")]
     pub(crate) fn fetched(&self, told: &alto_guidance::Told<'_>) {
+        self.limits();
         let host = told.server.host_str().unwrap_or("-");
         match told.outcome {
             Ok(table) => {
@@ -180,6 +226,21 @@ mod tests {
         assert_eq!((told, log.admit("bogus", start)), (5, Some(0)));
         assert_eq!(log.admit("timeout", start + MINUTE), Some(995));
         assert_eq!(log.admit("timeout", start + MINUTE), Some(0));
+    }
+
+    /// What is met on the path of an announce is counted there, and told once beside it.
+    #[test]
+    fn limits_are_counted_first() {
+        let log = Log::new(LogConfig { level: Level::Warn, target: Target::Stderr });
+        for _ in 0..7 {
+            log.met(Met::Calls);
+        }
+        assert!(log.kinds.lock().unwrap().is_empty(), "nothing is told there");
+        assert_eq!(log.counts[Met::Calls as usize].load(Ordering::Relaxed), 7);
+        log.limits();
+        log.limits();
+        assert_eq!(log.kinds.lock().unwrap()["full"].told, 1);
+        assert_eq!(log.counts[Met::Calls as usize].load(Ordering::Relaxed), 0);
     }
 
     /// Nothing is told without a target, or below the level.

@@ -3,12 +3,21 @@
 use std::ffi::{CStr, c_char, c_long};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::cancel::CancelHeld;
 use crate::last_error;
 use crate::status::{ALTO_E_PANIC, Failure};
 
 /// Runs the body of an exported function. A failure or a panic becomes its status, and a sentence
-/// for `alto_last_error`.
+/// for `alto_last_error`; a cancellation of the thread waits until it is over.
 pub(crate) fn guard<T: From<i32>>(body: impl FnOnce() -> Result<T, Failure>) -> T {
+    let _held = CancelHeld::new();
+    guard_from_panics(body)
+}
+
+/// The same for a body that never comes to where a cancellation is obeyed: it neither reads nor writes
+/// a descriptor. A cancellation need not be held off there, which takes some nanoseconds.
+#[inline]
+pub(crate) fn guard_from_panics<T: From<i32>>(body: impl FnOnce() -> Result<T, Failure>) -> T {
     let body = || {
         #[cfg(test)]
         tests::panic_if_told();
@@ -39,8 +48,11 @@ pub(crate) fn whole_number(count: usize) -> c_long {
 /// # Safety
 /// It is NULL, or points to a `T` that lives, and is not written to, as long as the reference.
 pub(crate) unsafe fn borrow<'a, T>(from: *const T, what: &'static str) -> Result<&'a T, Failure> {
-    // SAFETY: the caller's promise.
-    unsafe { from.as_ref() }.ok_or(Failure::invalid(what))
+    if from.is_null() || !from.is_aligned() {
+        return Err(Failure::invalid(what));
+    }
+    // SAFETY: neither, and else the caller's promise.
+    Ok(unsafe { &*from })
 }
 
 /// A text from C.
@@ -61,7 +73,7 @@ pub(crate) unsafe fn text<'a>(from: *const c_char, what: &'static str) -> Result
 /// # Safety
 /// `repr(C)`, its first field is `struct_size: u32`, all zeros are a value, and any bits are.
 pub(crate) unsafe trait Grows: Copy {
-    /// Its size in the first version that had it: a caller's cannot be smaller.
+    /// Where the last field of its first version ends: a caller's cannot be smaller, however it grows.
     const FIRST: usize;
 }
 
@@ -111,6 +123,9 @@ pub(crate) unsafe fn size_of_theirs<T: Grows>(
 ) -> Result<usize, Failure> {
     if from.is_null() {
         return Err(Failure::invalid(what));
+    }
+    if !from.is_aligned() {
+        return Err(Failure::invalid("a struct is not aligned: is it packed?"));
     }
     // SAFETY: the caller's promise.
     let size = unsafe { from.cast::<u32>().read() } as usize;

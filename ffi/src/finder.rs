@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use crate::cancel::CancelHeld;
 use crate::eventfd::EventFd;
 use crate::stack::Stack;
 use crate::status::{
@@ -85,12 +86,14 @@ impl Finder {
             return true;
         }
         if quiet.len() >= self.shared.most {
+            self.discovery.turned_away();
             return false;
         }
         quiet.insert(peer.clone());
         drop(quiet);
         let (discovery, shared) = (self.discovery.clone(), self.shared.clone());
         let job = Quiet { peer: peer.clone(), shared: shared.clone() };
+        let _held = CancelHeld::new(); // a thread that sleeps is woken by writing to a descriptor
         self.handle.spawn(async move {
             // What comes of it is remembered by the discovery: the next lookup will see.
             shared.discover(&discovery, &peer, &Call::default()).await.ok();
@@ -128,6 +131,7 @@ impl Finder {
                 return Err(Failure::new(ALTO_E_INVALID, "this token is in use"));
             }
             if desk.asked.len() >= self.shared.most {
+                self.discovery.turned_away();
                 return Err(Failure::new(ALTO_E_FULL, "too many lookups are not fetched yet"));
             }
             desk.asked.insert(token, Some(cancel));

@@ -241,7 +241,8 @@ impl alto_discovery {
         Ok(())
     }
 
-    /// Leaves behind, in a child, all that threads of the parent may have had in their hands.
+    /// Leaves behind, in a child, all that threads of the parent may have had in their hands: as just
+    /// opened.
     fn begin_anew(&self) -> Result<(), Failure> {
         let mut parts = self.parts();
         let fresh = match parts.spare.take() {
@@ -250,7 +251,9 @@ impl alto_discovery {
         };
         self.stack.store(Arc::into_raw(fresh).cast_mut(), Ordering::Release);
         self.engine.store(ptr::null_mut(), Ordering::Release);
+        self.ready.store(-1, Ordering::Relaxed);
         std::mem::forget(parts.descriptors.take()); // they are the parent's, too
+        self.life.begin_anew(); // so that a start that fails now can be tried again
         Ok(())
     }
 

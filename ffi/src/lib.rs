@@ -9,6 +9,7 @@
 #![allow(non_camel_case_types)]
 
 mod boundary;
+mod cancel;
 mod clock;
 mod config;
 mod engine;

@@ -77,6 +77,12 @@ impl Life {
         self.word().store(RUNNING, Ordering::Release);
     }
 
+    /// Notes that what ran is left behind, in a child of the process that started it.
+    pub(crate) fn begin_anew(&self) {
+        self.started_by.store(0, Ordering::Relaxed);
+        self.word().store(0, Ordering::Release);
+    }
+
     /// Notes that it runs no longer. May be called by a signal handler.
     pub(crate) fn stop(&self) {
         self.word().store(STOPPED, Ordering::Release);
@@ -152,6 +158,8 @@ mod tests {
         life.start();
         life.started_by.store(1, Ordering::Relaxed);
         assert_eq!(life.check_not_forked().unwrap_err().status, ALTO_E_FORKED);
+        life.begin_anew();
+        assert_eq!(life.stage(), Stage::Opened);
         life.start();
         assert_eq!(life.stage(), Stage::Running);
     }

@@ -11,7 +11,7 @@ use facade::{
 use libc::{AF_INET, AF_INET6};
 use tokio::time::Instant;
 
-use crate::boundary::{borrow, guard, read, size_of_theirs, write};
+use crate::boundary::{borrow, guard, guard_from_panics, read, size_of_theirs, write};
 use crate::finder::{Finder, Wait, is_timeout};
 use crate::handle::alto_discovery;
 use crate::peer::{owned, peer};
@@ -37,7 +37,7 @@ pub unsafe extern "C" fn alto_lookup(
     peer: *const alto_peer,
     out: *mut alto_answer,
 ) -> c_int {
-    guard(|| {
+    guard_from_panics(|| {
         // SAFETY: the caller's promise.
         let (discovery, asked, out) = unsafe { arguments(discovery, peer, out)? };
         let (stack, engine) = discovery.running()?;
@@ -280,6 +280,10 @@ impl Out {
 
     fn none(self, none: &NoServer, left: Duration) -> c_int {
         let own = self.about(&none.scope, left, none.backend, none.dnssec);
+        if self.text_len > 0 {
+            // SAFETY: there is an octet, so that no earlier answer's URI is left there.
+            unsafe { self.text.write(0) };
+        }
         // SAFETY: checked by `arguments`.
         unsafe { write(self.place, &own) };
         ALTO_NONE

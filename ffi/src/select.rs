@@ -86,8 +86,8 @@ pub unsafe extern "C" fn alto_costs(
         // SAFETY: the caller's promise.
         let (asked, _) = unsafe { peer(to)? };
         let list = List::new(r#in, n, stride, addr_len)?;
-        if costs.is_null() && n > 0 {
-            return Err(Failure::invalid("costs is NULL"));
+        if n > 0 && (costs.is_null() || !costs.is_aligned()) {
+            return Err(Failure::invalid("costs is NULL, or not aligned"));
         }
         if list.overlaps(costs.addr(), n.saturating_mul(size_of::<u32>())) {
             return Err(Failure::invalid("costs overlaps in"));

@@ -1,6 +1,7 @@
 //! Structs that cross the border.
 
 use std::ffi::{c_char, c_int};
+use std::mem::offset_of;
 
 use libc::{sockaddr, socklen_t};
 
@@ -69,7 +70,8 @@ pub struct alto_peer {
 pub struct alto_answer {
     /// sizeof(alto_answer)
     pub struct_size: u32,
-    /// In: where the URIs of the servers go, best first, one after the other, each ended by NUL.
+    /// In: where the URIs of the servers go, best first, one after the other, each ended by NUL; with
+    /// ALTO_NONE an empty one.
     pub text: *mut c_char,
     /// In: octets at text.
     pub text_len: usize,
@@ -164,21 +166,21 @@ pub struct alto_stats {
 
 // SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_peer {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, raw_len) + size_of::<usize>();
 }
 // SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_answer {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, backend) + size_of::<[c_char; 16]>();
 }
 // SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_completion {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, token) + size_of::<u64>();
 }
 // SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_select_opts {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, seed) + size_of::<u64>();
 }
 // SAFETY: `repr(C)`, `struct_size` first; integers and raw pointers, of which any bits are values.
 unsafe impl Grows for alto_stats {
-    const FIRST: usize = size_of::<Self>();
+    const FIRST: usize = offset_of!(Self, reported) + size_of::<u64>();
 }

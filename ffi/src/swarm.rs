@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use facade::selection::{Role, V4Record, V6Record};
 
-use crate::boundary::{borrow, guard, whole_number};
+use crate::boundary::{borrow, guard, guard_from_panics, whole_number};
 use crate::handle::alto_discovery;
 use crate::records::{Family, Lists, is_v6};
 use crate::select::Wish;
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn alto_swarm_add(
     flags: u32,
     now: u32,
 ) -> c_int {
-    guard(|| {
+    guard_from_panics(|| {
         // SAFETY: the caller's promise.
         let (stack, torrent, rec) = unsafe { arguments(discovery, infohash, rec)? };
         let role = match flags {
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn alto_swarm_remove(
     rec: *const c_void,
     rec_len: usize,
 ) -> c_int {
-    guard(|| {
+    guard_from_panics(|| {
         // SAFETY: the caller's promise.
         let (stack, torrent, rec) = unsafe { arguments(discovery, infohash, rec)? };
         // SAFETY: the caller's promise.
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn alto_swarm_report(
     rec_len: usize,
     bytes: u64,
 ) -> c_int {
-    guard(|| {
+    guard_from_panics(|| {
         // SAFETY: the caller's promise.
         let (stack, _, _) = unsafe { arguments(discovery, infohash, rec)? };
         is_v6(rec_len)?;

@@ -6,9 +6,10 @@ mod kit;
 
 use std::fs;
 use std::net::UdpSocket;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use alto_testkit::process::installed;
+use alto_testkit::process::{installed, wait_until};
 use kit::{CLANG, CLANGXX, GCC, GXX, STRICT, Workshop, name_server, resolver, run, succeed};
 
 const URI: &str = "https://alto.example/ird";
@@ -17,6 +18,12 @@ const URI: &str = "https://alto.example/ird";
 #[test]
 fn misuse_gives_codes() {
     Workshop::new().check("misuse.c", &["127.0.0.1:9"]);
+}
+
+/// The first version's structs, octet by octet.
+#[test]
+fn layout() {
+    Workshop::new().check("layout.c", &[]);
 }
 
 /// Lookups at once, waiting and by token, against NSD.
@@ -78,6 +85,12 @@ fn rights_given_up() {
 #[test]
 fn signals() {
     Workshop::new().check("signals.c", &[&resolver(&name_server(URI))]);
+}
+
+/// pthread_cancel() of callers, pending or at any moment: calls are over before their thread ends.
+#[test]
+fn cancelled_callers() {
+    Workshop::new().check("cancel.c", &[&resolver(&name_server(URI))]);
 }
 
 /// EMFILE at the start and at a lookup is an error, and passes.
@@ -201,7 +214,50 @@ fn lines_in_the_log() {
         fs::write(&file, resolver + log).unwrap();
         let output = run(Command::new(&program).arg(&file).arg("203.0.113.5"));
         let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(said.lines().count(), usize::from(!told.is_empty()), "{log}: {said}");
-        assert!(said.starts_with(told), "{log}: {said}");
+        let wrong = said.lines().filter(|line| !line.starts_with("alto: info: "));
+        assert_eq!(wrong.count(), usize::from(!told.is_empty()), "{log}: {said}");
+        assert!(said.contains(told), "{log}: {said}");
+    }
+}
+
+/// Start and stop, limits that are met, and what comes of asking for maps: each has its line, by the
+/// threads of the library.
+#[test]
+fn lines_of_a_life() {
+    let workshop = Workshop::new();
+    workshop.soname();
+    let program = workshop.build(GCC, "tests/c/log.c", &[]);
+    let (sound, broken) = (kit::alto_server(), alto_testkit::alto::serve("{}", "{}"));
+    let closed = format!("http://{}/ird", alto_testkit::ports::free());
+    let version = env!("CARGO_PKG_VERSION");
+    let started = format!("alto: info: alto-discovery {version}: started");
+    let stopped = format!("alto: info: alto-discovery {version}: stopped");
+    for (uri, told) in [
+        (sound.uri("/ird"), "alto: info: 127.0.0.1: maps fetched"),
+        (broken.uri("/ird"), "alto: error: 127.0.0.1: what it says is refused ("),
+        (closed, "alto: warn: 127.0.0.1: does not answer ("),
+    ] {
+        let server = name_server(&uri);
+        let [file, log] = ["alto.toml", "log"].map(|name| workshop.folder.path().join(name));
+        let config = format!(
+            "dns.resolver = \"{}\"\ndns.service = \"ALTO:http\"\npolicy.allow_http = true\n\
+             policy.allow_documentation = true\npolicy.allow_private_servers = true\n\
+             dns.zone_qps = 100000\ndns.total_qps = 100000\ndiscovery.calls = 1\n\
+             log.target = \"stderr\"\nlog.level = \"info\"\n",
+            resolver(&server)
+        );
+        fs::write(&file, config).unwrap();
+        let mut command = Command::new(&program);
+        command.arg(&file).stdin(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let lines = || fs::read_to_string(&log).unwrap();
+        let full = "lookups turned away, too many being under way (full)";
+        let is_told = || [told, full, &started].iter().all(|line| lines().contains(line));
+        assert!(wait_until(Duration::from_secs(20), is_told), "{told}: {}", lines());
+        drop(child.stdin.take());
+        assert!(child.wait().unwrap().success(), "{}", lines());
+        assert!(lines().lines().any(|line| line == stopped), "{}", lines());
+        let whole = |line: &str| line.starts_with("alto: ") && !line.contains("203.0.113.5");
+        assert!(lines().lines().all(whole), "{}", lines());
     }
 }

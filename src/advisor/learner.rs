@@ -106,6 +106,11 @@ impl Learner {
         }
     }
 
+    /// Whether it was started, and not stopped since.
+    pub(super) fn is_started(&self) -> bool {
+        self.runner().is_some()
+    }
+
     /// Where tasks run: where it was started, or else where the caller is.
     pub(super) fn handle(&self) -> Option<Handle> {
         match &*self.runner() {
@@ -148,9 +153,14 @@ impl Learner {
 
     fn job(&self, peer: Peer<'static>) -> Option<Job> {
         let mut under_way = locked(&self.under_way);
-        if under_way.len() >= self.most || !under_way.insert(peer.clone()) {
+        if under_way.contains(&peer) {
             return None;
         }
+        if under_way.len() >= self.most {
+            self.discovery.turned_away();
+            return None;
+        }
+        under_way.insert(peer.clone());
         Some(Job { peer, under_way: Arc::clone(&self.under_way) })
     }
 

@@ -27,7 +27,11 @@ static void waiting(alto_discovery *alto) {
     /* Surely none, at once the second time. */
     alto_answer none = nothing();
     IS(alto_lookup_wait(alto, someone(&one, "198.51.100.9", 1), 5000, &none), ALTO_NONE);
+    strcpy(text, "https://of.an/earlier/answer");
+    none.text = text;
+    none.text_len = sizeof text;
     IS(alto_lookup(alto, &one.peer, &none), ALTO_NONE);
+    CHECK(text[0] == 0);
     CHECK(none.server_count == 0 && none.text_needed == 0 && none.ttl_ms > 0 && !none.trust);
 
     /* No way for an address that means nothing outside its network. */

@@ -106,6 +106,16 @@ static void peers(alto_discovery *alto) {
     one.v4.sin_family = AF_UNIX;
     IS(alto_lookup(alto, &one.peer, &answer), ALTO_E_INVALID);
 
+    /* Packed, or in the middle of a buffer. */
+    static char anywhere[sizeof(alto_answer) + 8];
+    someone(&one, "203.0.113.5", 1);
+    memcpy(anywhere + 1, &one.peer, sizeof one.peer);
+    IS(alto_lookup(alto, (alto_peer *)(void *)(anywhere + 1), &answer), ALTO_E_INVALID);
+    CHECK(strstr(last(), "aligned"));
+    memcpy(anywhere + 1, &answer, sizeof answer);
+    IS(alto_lookup(alto, &one.peer, (alto_answer *)(void *)(anywhere + 1)), ALTO_E_INVALID);
+    IS(alto_lookup((alto_discovery *)(void *)((char *)alto + 1), &one.peer, &answer), ALTO_E_INVALID);
+
     struct { uint32_t kind, len; const uint8_t *id; } wrong[] = {
         {ALTO_ID_PORT, 1, octets}, {ALTO_ID_PORT, 3, octets}, {ALTO_ID_PORT, 2, NULL},
         {ALTO_ID_TOKEN, 0, octets}, {ALTO_ID_TOKEN, 33, octets}, {ALTO_ID_TOKEN, 1, NULL},
@@ -165,6 +175,7 @@ static void lists(alto_discovery *alto) {
     CHECK(costs[0] == 7);
     static uint32_t both[8];
     IS(alto_costs(alto, peer, both, 2, 6, 6, both + 2), ALTO_E_INVALID); /* overlap */
+    IS(alto_costs(alto, peer, list, 1, 6, 6, (uint32_t *)(void *)((char *)both + 2)), ALTO_E_INVALID);
     IS(alto_swarm_add(alto, NULL, list, 6, 0, 1), ALTO_E_INVALID);
     IS(alto_swarm_add(alto, torrent, NULL, 6, 0, 1), ALTO_E_INVALID);
     IS(alto_swarm_add(alto, torrent, list, 8, 0, 1), ALTO_E_INVALID);

@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,11 @@ int main(int argc, char **argv) {
     /* A child begins anew, and needs no file for it either. */
     pid_t child = fork();
     if (child == 0) {
+        struct rlimit limit = {3, 1024}, enough = {1024, 1024};
+        CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        IS(alto_start(alto), ALTO_E_UNAVAILABLE);
+        IS(alto_lookup(alto, &one.peer, &answer), ALTO_E_NOT_STARTED);
+        CHECK(setrlimit(RLIMIT_NOFILE, &enough) == 0);
         IS(alto_start(alto), ALTO_OK);
         IS(alto_lookup_wait(alto, &one.peer, 5000, &answer), ALTO_OK);
         alto_free(alto);
