@@ -37,7 +37,7 @@ pub(crate) enum Met {
 
 /// Kind, level and sentence of each, by its number.
 const LIMITS: [(&str, Level, &str); 2] = [
-    ("full", Level::Warn, "lookups turned away, too many being under way"),
+    ("full", Level::Warn, "lookups turned away, too many being under way (limit-reached)"),
     ("no-room", Level::Info, "choices from samples, a swarm having no room for one map more"),
 ];
 

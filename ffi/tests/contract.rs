@@ -4,6 +4,7 @@
 
 mod kit;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::UdpSocket;
 use std::process::{Command, Stdio};
@@ -152,10 +153,12 @@ fn leaves_environment_and_files_alone() {
     let output = run(strace.arg(&program).arg(resolver(&server)));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    let asked: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("getenv ")).collect();
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE"];
-    assert!(asked.iter().all(|name| named.contains(name)), "{asked:?}");
+    let asked: BTreeSet<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("getenv ")).collect();
+    let named = ["SSL_CERT_DIR", "SSL_CERT_FILE", "TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE"];
+    assert_eq!(asked, BTreeSet::from(named), "and no other");
     let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("libalto_discovery.so.0") && log.contains("O_RDONLY"), "{log}");
     let written: Vec<&str> = log
         .lines()
         .filter(|line| {
@@ -251,7 +254,7 @@ fn lines_of_a_life() {
         command.arg(&file).stdin(Stdio::piped()).stderr(fs::File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let lines = || fs::read_to_string(&log).unwrap();
-        let full = "lookups turned away, too many being under way (full)";
+        let full = "lookups turned away, too many being under way (limit-reached)";
         let is_told = || [told, full, &started].iter().all(|line| lines().contains(line));
         assert!(wait_until(Duration::from_secs(20), is_told), "{told}: {}", lines());
         drop(child.stdin.take());
