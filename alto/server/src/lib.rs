@@ -39,6 +39,7 @@ mod offer;
 mod posted;
 mod properties;
 mod reload;
+mod replying;
 mod server;
 mod source;
 mod tls;
