@@ -1,6 +1,7 @@
 //! What the records of one rung lead to, depth first and best first (RFC 3403 §4.1, RFC 3958 §2.2.4).
 //! Pure.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use alto_discovery_core::{Server, Trust};
@@ -67,6 +68,14 @@ impl Branch {
                     ahead.push(Pending::Name { name: name.clone(), hops: hops + 1 });
                 }
             }
+        }
+        let servers = taken.iter().filter_map(|record| match &record.leads_to {
+            LeadsTo::Server(uri) => Some(uri),
+            LeadsTo::Name(_) => None,
+        });
+        let known = self.servers.iter().map(|server| &server.uri);
+        if servers.chain(known).collect::<HashSet<_>>().len() > MAX_SERVERS {
+            dropped.push(Dropped::Crowd);
         }
         self.pending.extend(ahead.into_iter().rev());
         dropped

@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use crate::fact::{Content, Failure};
 use crate::naptr::{LeadsTo, Naptr, Taken, Verdict};
 use crate::service::Wanted;
+use crate::walk::MAX_SERVERS;
 
 /// A matching record whose name is not asked for.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(crate) enum Dropped {
     TooDeep(Arc<str>),
     /// The name was visited before.
     Loop(Arc<str>),
+    /// There are more servers than an answer holds.
+    Crowd,
 }
 
 /// Nothing at the name.
@@ -64,6 +67,9 @@ pub(crate) fn records(
         let _ = match dropped {
             Dropped::TooDeep(name) => write!(text, "\nnot followed: {name}: the chain is too long"),
             Dropped::Loop(name) => write!(text, "\nnot followed: {name}: visited before"),
+            Dropped::Crowd => {
+                write!(text, "\nnot kept: whatever comes after {MAX_SERVERS} servers")
+            }
         };
     }
     text.into()

@@ -392,6 +392,11 @@ fn our_limits_stop_the_walk() {
     let answer = in_documentation(&Zone::of([(R24, records(many))])).unwrap();
     assert_eq!(answer.servers().len(), MAX_SERVERS);
     assert_eq!(answer.servers()[15].preference, 15);
+    let told =
+        |answer: &Answer| answer.trace.steps().iter().any(|s| s.finding.contains("not kept"));
+    assert!(told(&answer), "what is left out is named: {:?}", answer.trace);
+    let few: Vec<_> = (0..16).map(|n| u(n, &format!("https://s{n}.example/"))).collect();
+    assert!(!told(&in_documentation(&Zone::of([(R24, records(few))])).unwrap()));
 }
 
 /// Validity is that of the shortest fact, denials included; scope as proven.

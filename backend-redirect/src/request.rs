@@ -34,8 +34,10 @@ impl Question {
     /// (RFC 7285 §11.4, §10.4.1).
     pub fn about(peer: &Peer<'_>) -> Option<Self> {
         let net = peer.net();
-        (net.prefix_len() == net.max_prefix_len())
-            .then(|| Self { address: TypedAddress(net.addr()), id: peer.id().map(endpoint_id) })
+        (net.prefix_len() == net.max_prefix_len()).then(|| Self {
+            address: TypedAddress(net.addr()),
+            id: peer.id().and_then(endpoint_id),
+        })
     }
 
     /// The address.
@@ -44,10 +46,13 @@ impl Question {
     }
 }
 
-fn endpoint_id(id: &PeerId) -> EndpointId {
+/// `None` for the port 0, which is none: a server refuses a request that has it as a whole, with the
+/// questions about other peers in it.
+fn endpoint_id(id: &PeerId) -> Option<EndpointId> {
     match id {
-        PeerId::Port(port) => EndpointId::Port(*port),
-        PeerId::Token(token) => EndpointId::Token(token.as_bytes().into()),
+        PeerId::Port(0) => None,
+        PeerId::Port(port) => Some(EndpointId::Port(*port)),
+        PeerId::Token(token) => Some(EndpointId::Token(token.as_bytes().into())),
     }
 }
 
@@ -91,6 +96,19 @@ mod tests {
                 r#""priv:3pdisc-peer-ids":{"ipv4:198.51.100.3":"port:40000","ipv6:2001:db8::1":"token:-_8"}}"#
             )
         );
+    }
+
+    /// What is no ID for a server is none here: what is sent is what a server reads.
+    #[test]
+    fn the_port_0_is_no_id() {
+        let peer = Peer::new([198, 51, 100, 3].into());
+        let question = Question::about(&peer.clone().with_id(PeerId::Port(0)));
+        assert_eq!(question, Question::about(&peer));
+        for port in [0, 1, 65_535] {
+            let question = Question::about(&peer.clone().with_id(PeerId::Port(port))).unwrap();
+            let options = alto_messages::ReadOptions::default();
+            EndpointPropertyRequest::parse(&body([&question]), &options).unwrap();
+        }
     }
 
     /// A property is one of an endpoint, which has one address (RFC 7285 §10.4.1).

@@ -12,8 +12,8 @@ pub(crate) struct Setup {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// The way of finding servers: dns (approaches 1 and 3) or redirect (2 and 4) [default: dns].
-    /// Repeat for several, in order.
+    /// The way of finding servers: dns (approaches 1 and 3), redirect (2 and 4) or peerinfo (5 and 6,
+    /// what --announce brings) [default: dns]. Repeat for several, in order.
     #[arg(long, value_name = "NAME")]
     backend: Vec<String>,
 

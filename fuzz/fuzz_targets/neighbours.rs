@@ -34,7 +34,8 @@ fuzz_target!(|octets: &[u8]| {
     let fixed = ["192.0.2.1", "2001:db8::1", "8.8.8.8"].into_iter();
     for address in fixed.chain(words).filter_map(|word| word.parse::<IpAddr>().ok()).take(64) {
         for id in &ids {
-            if let Some(uri) = neighbours.responsible(address, id.as_ref()) {
+            if let Some(responsible) = neighbours.responsible(address, id.as_ref()) {
+                let uri = responsible.uri;
                 assert!(uri.scheme() == "https" && uri.host().is_some(), "{uri}");
             }
         }

@@ -20,7 +20,8 @@ pub(super) struct Guide {
 }
 
 impl Guide {
-    /// What a server's table says for a peer whose address led to it; `None` if it says nothing.
+    /// What a server's table says for a peer whose address led to it; `None` if it says nothing, which
+    /// is so, too, where everybody costs the same.
     pub(super) fn of_server(
         table: &Arc<Table>,
         peer: IpAddr,
@@ -28,8 +29,8 @@ impl Guide {
         trust: Trust,
     ) -> Option<Self> {
         let consumer = table.consumer(peer, speaks_for)?;
-        table.costs().row(consumer).next()?;
-        Some(Self { table: Arc::clone(table), consumer, trust, is_shared: true })
+        let guide = || Self { table: Arc::clone(table), consumer, trust, is_shared: true };
+        table.tells_apart(consumer).then(guide)
     }
 
     /// What the peer itself brought; `None` if it makes no table.

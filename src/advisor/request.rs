@@ -91,7 +91,7 @@ pub enum Why {
     NotApplicable,
     /// Its servers' maps are being fetched, or cannot be had.
     NoTable,
-    /// Its server's maps say nothing for it.
+    /// Its server's maps say nothing for it, or the same of everybody (RFC 7285 §15.2.2).
     NoCosts,
 }
 

@@ -145,6 +145,20 @@ async fn each_family_has_its_guide() {
     assert_eq!(count(&peers[..choice.guided], Place::Near), 40);
 }
 
+/// RFC 7285 §15.2.2: a server to which everybody costs the same gives no guidance; what it says is not
+/// told as some.
+#[tokio::test]
+async fn level_costs_are_no_guidance() {
+    let level = "src,dst,cost\nnear,near,3\nnear,mid,3\nnear,far,3\n";
+    let server = world::server_of(world::NETWORK, level).await;
+    let advisor = advisor(facts(&[("203.0.113.0/24", &[&server.uri()])]));
+    advisor.prepare(&peer("203.0.113.7")).await.unwrap();
+    let (swarm, mut out) = (swarm(v4), Vec::new());
+    let request = Request::new(peer("203.0.113.7"), v4(Place::Near, 7), 50);
+    let choice = advisor.select(&request, &swarm, &mut out);
+    assert_eq!((choice, out.len()), (Choice { guided: 0, why: Why::NoCosts }, 50));
+}
+
 /// A server's map may judge all the Internet: it counts only for peers whose address led to it.
 #[tokio::test]
 async fn a_server_speaks_for_its_own() {

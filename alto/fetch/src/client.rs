@@ -100,6 +100,11 @@ impl Fetcher {
         Ok(Self { client, guard, gate: Gate::new(&limits), policy, limits })
     }
 
+    /// What may be contacted.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// A search that has been nowhere and may hop as often as configured.
     pub fn hops(&self) -> Hops {
         Hops::new(self.limits.max_hops)

@@ -11,7 +11,7 @@ use url::Url;
 use crate::config::GuidanceConfig;
 use crate::error::{Error, Fault, Warning};
 use crate::life::Life;
-use crate::plan::{Link, Placed, Plan, Planned, Wanted, further, offered};
+use crate::plan::{Link, MOST_PROBLEMS, Placed, Plan, Planned, Wanted, Way, further, offered};
 use crate::resource::{Got, Reader, Reply, Whole};
 use crate::server_table::{Maps, ServerTable, agree, as_advertised};
 use crate::site::Site;
@@ -19,9 +19,6 @@ use crate::site::Site;
 /// Directories read for one server, the root included, and how deep they may link.
 const MOST_DIRECTORIES: usize = 10;
 const MOST_DEPTH: usize = 3;
-
-/// Problems that are told of one directory's links; it may have hundreds, and each may be one.
-const MOST_PROBLEMS: usize = 8;
 
 /// A server's table with what is needed to fetch it again.
 #[derive(Debug)]
@@ -76,7 +73,8 @@ impl Loader {
     ) -> Result<Loaded, Error> {
         let root_life = Life::new(&root.freshness);
         let site = Site::new(self.config.links, server, &root.uri);
-        let wanted = Wanted { metric: &self.config.metric, ecs: self.config.ecs, site: &site };
+        let way = Way { site: &site, policy: self.reader.fetcher.policy() };
+        let wanted = Wanted { metric: &self.config.metric, ecs: self.config.ecs, way };
         let mut directories = self.directories(server, root, wanted).await;
         let planned = Planned::new(&directories.placed(), wanted);
         directories.problems.extend(planned.problems);
@@ -113,7 +111,7 @@ impl Loader {
     ) -> Directories {
         let mut found = Directories::default();
         let mut known = vec![server.clone()];
-        let mut queue = found.add(root, 1, wanted.site);
+        let mut queue = found.add(root, 1, wanted.way);
         while !Planned::new(&found.placed(), wanted).plan.is_complete(wanted) {
             let Some((uri, depth)) = queue.pop_front() else { break };
             if known.contains(&uri) || known.len() == MOST_DIRECTORIES || depth > MOST_DEPTH {
@@ -121,7 +119,7 @@ impl Loader {
             }
             known.push(uri.clone());
             match self.reader.get::<Whole<Directory>>(&uri).await {
-                Ok(got) => queue.extend(found.add(got, depth, wanted.site)),
+                Ok(got) => queue.extend(found.add(got, depth, wanted.way)),
                 Err(error) => found.problems.push(error),
             }
         }
@@ -241,12 +239,12 @@ impl Loader {
 
 impl Directories {
     /// Adds a directory of that depth, and gives those it links to.
-    fn add(&mut self, got: Got<Directory>, depth: usize, site: &Site) -> VecDeque<(Url, usize)> {
+    fn add(&mut self, got: Got<Directory>, depth: usize, way: Way<'_>) -> VecDeque<(Url, usize)> {
         let life = Life::new(&got.freshness);
         self.life = Some(self.life.map_or(life, |shortest| shortest.and(life)));
         self.warnings.extend(got.warnings);
         let (mut links, mut problems) = (VecDeque::new(), Vec::new());
-        for link in further((&got.uri, &got.message), site) {
+        for link in further((&got.uri, &got.message), way) {
             match link {
                 Ok(uri) => links.push_back((uri, depth + 1)),
                 Err(error) => problems.push(error),

@@ -1,6 +1,7 @@
 //! From directories to the resources that are needed. Pure.
 
-use alto_discovery_core::resolve_uri;
+use alto_discovery_core::{Policy, resolve_uri};
+use alto_fetch::Fault as FetchFault;
 use alto_messages::{CostMetric, CostMode, CostType, Directory, Resource, ResourceId, Service};
 use url::Url;
 
@@ -34,8 +35,18 @@ pub(crate) type Placed<'d> = (&'d Url, &'d Directory);
 pub(crate) struct Wanted<'w> {
     pub(crate) metric: &'w CostMetric,
     pub(crate) ecs: EcsUse,
-    pub(crate) site: &'w Site,
+    pub(crate) way: Way<'w>,
 }
+
+/// Where links may lead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way<'w> {
+    pub(crate) site: &'w Site,
+    pub(crate) policy: Policy,
+}
+
+/// Problems that are told of one kind of links; a directory may have hundreds, and each may be one.
+pub(crate) const MOST_PROBLEMS: usize = 8;
 
 /// A plan, and what is to be said of how it came about.
 #[derive(Debug, Default)]
@@ -47,18 +58,18 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// What these directories, the root first, have of what is wanted.
+    /// What these directories, the root first, have of what is wanted. Of several resources that would
+    /// do it is the first whose link may be followed.
     pub(crate) fn new(directories: &[Placed<'_>], wanted: Wanted<'_>) -> Self {
         let mut planned = Self::default();
-        let network = planned.network_map(directories, wanted.site);
-        planned.plan.network = network.as_ref().map(|(_, uri)| uri.clone());
-        if let Some((id, _)) = network {
-            let cost = costs(directories, Service::CostMap, wanted, Some(id));
-            planned.plan.cost = planned.usable(cost);
+        if let Some((id, network)) = planned.network_map(directories, wanted.way) {
+            planned.plan.network = Some(network);
+            planned.plan.cost =
+                planned.usable(costs(directories, Service::CostMap, wanted, Some(id)));
         }
         if wanted.ecs != EcsUse::Off {
-            let ecs = costs(directories, Service::EndpointCost, wanted, None);
-            planned.plan.ecs = planned.usable(ecs);
+            planned.plan.ecs =
+                planned.usable(costs(directories, Service::EndpointCost, wanted, None));
         }
         planned
     }
@@ -68,23 +79,40 @@ impl Planned {
     fn network_map<'d>(
         &mut self,
         directories: &[Placed<'d>],
-        site: &Site,
+        way: Way<'_>,
     ) -> Option<(&'d ResourceId, Url)> {
         let (base, root) = directories.first()?;
         let found = root.network_map().map_err(|fault| Error::new(base, fault));
-        let (id, warning) = self.usable(Some(found))?;
+        let (id, warning) = self.usable([found])?;
         self.warnings.extend(warning.map(|warning| Warning::new(base, &warning)));
-        let place = directories.iter().find_map(|(base, directory)| {
-            let resource = directory.resources.get(id)?;
-            let is_map = resource.service() == Some(Service::NetworkMap);
-            is_map.then(|| resolve(base, resource, site))
-        });
-        let nowhere = || Err(Error::new(base, Fault::NoNetworkMap(id.clone())));
-        Some((id, self.usable(Some(place.unwrap_or_else(nowhere)))?))
+        let mut places = directories
+            .iter()
+            .filter_map(|(base, directory)| {
+                let resource = directory.resources.get(id)?;
+                let is_map = resource.service() == Some(Service::NetworkMap);
+                is_map.then(|| way.to(base, resource))
+            })
+            .peekable();
+        if places.peek().is_none() {
+            self.problems.push(Error::new(base, Fault::NoNetworkMap(id.clone())));
+        }
+        Some((id, self.usable(places)?))
     }
 
-    fn usable<T>(&mut self, found: Option<Result<T, Error>>) -> Option<T> {
-        found?.map_err(|error| self.problems.push(error)).ok()
+    /// The first that is no problem; those before it are.
+    fn usable<T>(&mut self, found: impl IntoIterator<Item = Result<T, Error>>) -> Option<T> {
+        let mut told = 0;
+        for found in found {
+            match found {
+                Ok(usable) => return Some(usable),
+                Err(problem) if told < MOST_PROBLEMS => {
+                    told += 1;
+                    self.problems.push(problem);
+                }
+                Err(_) => {}
+            }
+        }
+        None
     }
 }
 
@@ -103,9 +131,9 @@ impl Plan {
 /// The directories that a directory links to (RFC 7285 §9.2.4).
 pub(crate) fn further<'d>(
     (base, directory): Placed<'d>,
-    site: &'d Site,
+    way: Way<'d>,
 ) -> impl Iterator<Item = Result<Url, Error>> + 'd {
-    directory.offering(Service::Directory).map(move |(_, resource)| resolve(base, resource, site))
+    directory.offering(Service::Directory).map(move |(_, resource)| way.to(base, resource))
 }
 
 /// What costs these directories offer, for people.
@@ -122,34 +150,43 @@ pub(crate) fn offered(directories: &[Placed<'_>]) -> Vec<CostType> {
 
 /// Where the costs of a metric are: numerical ones if there are any, otherwise ordinal ones (RFC
 /// 7285 §6.1.2), in a mode that can be read (RFC 9274).
-fn costs(
-    directories: &[Placed<'_>],
+fn costs<'d>(
+    directories: &'d [Placed<'d>],
     service: Service,
-    wanted: Wanted<'_>,
-    uses: Option<&ResourceId>,
-) -> Option<Result<Link, Error>> {
-    let belongs = |resource: &Resource| {
+    wanted: Wanted<'d>,
+    uses: Option<&'d ResourceId>,
+) -> impl Iterator<Item = Result<Link, Error>> + 'd {
+    let belongs = move |resource: &Resource| {
         uses.is_none_or(|id| resource.uses.is_empty() || resource.uses.contains(id))
     };
-    [CostMode::Numerical, CostMode::Ordinal].into_iter().find_map(|mode| {
+    [CostMode::Numerical, CostMode::Ordinal].into_iter().flat_map(move |mode| {
         let cost_type = CostType::new(wanted.metric.clone(), mode);
-        directories.iter().find_map(|(base, directory)| {
-            let (_, resource) = directory.offering(service).find(|(_, resource)| {
-                belongs(resource) && directory.cost_types_of(resource).any(|own| *own == cost_type)
-            })?;
-            let link = |uri| Link { uri, cost_type: cost_type.clone() };
-            Some(resolve(base, resource, wanted.site).map(link))
+        directories.iter().flat_map(move |(base, directory)| {
+            let cost_type = cost_type.clone();
+            let offering = directory.offering(service);
+            offering.filter(move |(_, resource)| belongs(resource)).filter_map(
+                move |(_, resource)| {
+                    let is_of_type = directory.cost_types_of(resource).any(|own| *own == cost_type);
+                    let link = |uri| Link { uri, cost_type: cost_type.clone() };
+                    is_of_type.then(|| wanted.way.to(base, resource).map(link))
+                },
+            )
         })
     })
 }
 
-/// RFC 3986 §5, as strictly as any URI from the network; and no way out of TLS, nor of the site.
-fn resolve(base: &Url, resource: &Resource, site: &Site) -> Result<Url, Error> {
-    let uri = resolve_uri(base, &resource.uri);
-    let uri = uri.map_err(|fault| Error::new(base, Fault::Link(fault)))?;
-    if base.scheme() == "https" && uri.scheme() != "https" {
-        return Err(Error::new(base, Fault::Downgrade(uri.as_str().into())));
+impl Way<'_> {
+    /// Where a resource is: RFC 3986 §5, as strictly as any URI from the network; and no way out of
+    /// TLS, nor of the site, nor to where policy forbids to go.
+    fn to(self, base: &Url, resource: &Resource) -> Result<Url, Error> {
+        let uri = resolve_uri(base, &resource.uri);
+        let uri = uri.map_err(|fault| Error::new(base, Fault::Link(fault)))?;
+        if base.scheme() == "https" && uri.scheme() != "https" {
+            return Err(Error::new(base, Fault::Downgrade(uri.as_str().into())));
+        }
+        self.site.check(base, &uri)?;
+        let allowed = self.policy.check_uri(&uri).map_err(FetchFault::Policy);
+        allowed.map_err(|fault| Error::new(&uri, Fault::Fetch(fault)))?;
+        Ok(uri)
     }
-    site.check(base, &uri)?;
-    Ok(uri)
 }

@@ -6,21 +6,10 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use alto_guidance::{Consumer, Exhausted, Fault, Guidance};
+use alto_guidance::{Consumer, Fault};
 use alto_messages::{CostMapBuilder, Limits, MediaType};
-use alto_testkit::http::{HttpReply, HttpServer};
+use alto_testkit::http::HttpReply;
 use common::*;
-use url::Url;
-
-const CANDIDATES: [&str; 4] = ["192.0.2.1", "198.51.100.7", "::ffff:203.0.113.9", "2001:db8::1"];
-
-async fn ask(guidance: &Guidance, servers: &[Url]) -> Result<alto_guidance::Judgement, Exhausted> {
-    guidance.judge(servers, consumer(), &CANDIDATES.map(address)).await
-}
-
-async fn refused(guidance: &Guidance, server: &HttpServer) -> alto_guidance::Error {
-    ask(guidance, &[ird(server)]).await.unwrap_err().failed.remove(0)
-}
 
 /// RFC 7285 §11.2: address to PID to cost, PIDs of both maps joined by name; what a map lacks is
 /// unknown. Links are relative to the directory.
@@ -281,68 +270,6 @@ async fn a_failed_directory_is_no_absence() {
     server.says("/more", HttpReply::status(503));
     let error = refused(&guidance(&[]), &server).await;
     assert_eq!((error.code(), error.is_refusal()), ("http-status", false));
-}
-
-/// Links lead to the server's own site, unless told otherwise; a refused one is named, and nobody is
-/// asked there: neither for a map, nor for endpoint costs, nor for a further directory.
-#[tokio::test]
-async fn links_to_other_sites_are_refused() {
-    let (own, other) = (server(), server());
-    says(&other, ECS, MediaType::EndpointCosts, "{}");
-    let elsewhere = other.uri("").replace("127.0.0.1", "localhost");
-    let (cost, ecs) = (cost_entry("num"), ecs_entry("num"));
-    let more = r#", "more": {"uri": "/ird", "media-type": "application/alto-directory+json"}"#;
-    for resources in [
-        cost.replace(r#""uri": "cost""#, &format!(r#""uri": "{elsewhere}/cost""#)),
-        ecs.replace(r#""uri": "/ecs""#, &format!(r#""uri": "{elsewhere}/ecs""#)),
-        more.replace(r#""uri": "/ird""#, &format!(r#""uri": "{elsewhere}/ird""#)),
-    ] {
-        says(&own, "/ird", MediaType::Directory, directory(&resources));
-        let error = refused(&guidance(&[]), &own).await;
-        assert_eq!((error.code(), error.is_refusal()), ("other-site", true), "{error}");
-        assert!(error.to_string().contains(&elsewhere), "{error}");
-        assert!(error.to_string().contains("guidance.links"), "{error}");
-    }
-    assert!(other.log().is_empty());
-
-    // What is there beside it is used, and the link is named in a warning.
-    let resources = cost + &ecs.replace(r#""/ecs""#, &format!(r#""{elsewhere}/ecs""#));
-    says(&own, "/ird", MediaType::Directory, directory(&resources));
-    let judgement = ask(&guidance(&[]), &[ird(&own)]).await.unwrap();
-    assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
-    let codes: Vec<&str> = judgement.warnings.iter().map(|warning| warning.code).collect();
-    assert_eq!((codes, other.log().len()), (vec!["other-site"], 0));
-}
-
-/// `guidance.links = any`: a network map and its costs may be on another host.
-#[tokio::test]
-async fn links_anywhere_on_demand() {
-    let (own, other) = (server(), server());
-    let elsewhere = other.uri("/cost").replace("127.0.0.1", "localhost");
-    let entry = cost_entry("num").replace(r#""uri": "cost""#, &format!(r#""uri": "{elsewhere}""#));
-    says(&own, "/ird", MediaType::Directory, directory(&entry));
-    let judgement = ask(&guidance(&[("guidance.links", "any")]), &[ird(&own)]).await.unwrap();
-    assert_eq!(told(&judgement)[1], (Some("mid"), Some(5.0)));
-    assert_eq!((own.count(COST), other.count(COST)), (0, 1));
-}
-
-/// RFC 7285 §9.2: links of a directory are checked like any URI from the network, also where they
-/// may lead to other sites.
-#[tokio::test]
-async fn links_are_checked() {
-    for (link, code) in [
-        ("ftp://127.0.0.1/cost", "refused-by-policy"),
-        ("http://127.0.0.1:22/cost", "refused-by-policy"),
-        ("http://169.254.169.254/cost", "refused-by-policy"),
-        ("http://user@127.0.0.1/cost", "bad-uri"),
-    ] {
-        let server = server();
-        let entry = cost_entry("num").replace(r#""uri": "cost""#, &format!(r#""uri": "{link}""#));
-        says(&server, "/ird", MediaType::Directory, directory(&entry));
-        let error = refused(&guidance(&[("guidance.links", "any")]), &server).await;
-        assert_eq!((error.code(), error.is_refusal()), (code, true), "{error}");
-        assert!(refused(&guidance(&[]), &server).await.is_refusal());
-    }
 }
 
 /// Faults of other servers: refused when strict, a named warning when lenient.

@@ -174,9 +174,13 @@ pub(crate) fn ipv6_prefix(text: &str) -> Option<PrefixText<Ipv6Net>> {
 /// Reads a prefix of either kind, as people write it in files.
 ///
 /// # Errors
-/// If the text is no prefix, or has bits set beyond its length.
+/// If the text is no prefix, has bits set beyond its length, or is an IPv4 prefix in the form of an
+/// IPv6 one (IPv4-mapped): addresses in that form are looked up as what they are, IPv4.
 pub fn parse_prefix(text: &str) -> Result<IpNet, Fault> {
     let refusal = |sentence: &str| Fault::value(code::BAD_PREFIX, "", text, sentence);
+    if let Some(net) = ipv6_prefix(text).and_then(|found| mapped(found.net())) {
+        return Err(refusal(&format!("`{}` is IPv4-mapped; {net}?", excerpt(text))));
+    }
     let v4 = ipv4_prefix(text).map(|found| found.map(IpNet::V4));
     match v4.or_else(|| ipv6_prefix(text).map(|found| found.map(IpNet::V6))) {
         Some(PrefixText::Plain(net) | PrefixText::Bare(net)) => Ok(net),
@@ -187,7 +191,18 @@ pub fn parse_prefix(text: &str) -> Result<IpNet, Fault> {
     }
 }
 
+/// The IPv4 prefix that is in an IPv4-mapped one (RFC 4291 §2.5.5.2).
+fn mapped(net: Ipv6Net) -> Option<Ipv4Net> {
+    let address = net.addr().to_ipv4_mapped()?;
+    Ipv4Net::new(address, net.prefix_len().checked_sub(96)?).ok().map(|net| net.trunc())
+}
+
 impl<N> PrefixText<N> {
+    fn net(self) -> N {
+        let (Self::Plain(net) | Self::HostBits(net) | Self::Bare(net)) = self;
+        net
+    }
+
     pub(crate) fn map<M>(self, into: impl FnOnce(N) -> M) -> PrefixText<M> {
         match self {
             Self::Plain(net) => PrefixText::Plain(into(net)),
@@ -247,6 +262,24 @@ mod tests {
             assert_eq!(ipv6_prefix(bad), None, "{bad}");
         }
         assert!(parse_prefix("2001:db8::1/32").unwrap_err().to_string().contains("2001:db8::/32"));
+    }
+
+    /// An IPv4 prefix has one form: in that of IPv6 it would never be looked up.
+    #[test]
+    fn mapped_prefixes_are_refused() {
+        for (text, meant) in [
+            ("::ffff:192.0.2.0/120", "192.0.2.0/24?"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32?"),
+            ("::FFFF:c000:0201/120", "192.0.2.0/24?"),
+            ("::ffff:0:0/96", "0.0.0.0/0?"),
+        ] {
+            let fault = parse_prefix(text).unwrap_err().to_string();
+            assert!(fault.contains("IPv4-mapped") && fault.ends_with(meant), "{fault}");
+        }
+        for net in ["::/0", "::ffff:0:0/95", "::/96", "::192.0.2.0/120", "64:ff9b::/96"] {
+            let is_mapped = |fault: Fault| fault.to_string().contains("mapped");
+            assert!(!parse_prefix(net).is_err_and(is_mapped), "{net}");
+        }
     }
 
     proptest! {

@@ -28,6 +28,7 @@ pub struct PrefixMap {
     v4: V4,
     v6: Tree,
     prefixes: usize,
+    has_gaps: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -59,7 +60,9 @@ impl PrefixMap {
             }
         }
         let prefixes = v4.len() + v6.len();
-        Ok(Self { v4: V4::new(&flatten(v4)?), v6: Tree::new(&flatten(v6)?), prefixes })
+        let (v4, v6) = (flatten(v4)?, flatten(v6)?);
+        let has_gaps = has_gaps(&v4) || has_gaps(&v6);
+        Ok(Self { v4: V4::new(&v4), v6: Tree::new(&v6), prefixes, has_gaps })
     }
 
     /// The PID of an address; IPv4-mapped IPv6 addresses count as IPv4.
@@ -105,6 +108,11 @@ impl PrefixMap {
         self.v6.codes(addresses, |a| a.to_bits(), pids, Pid::from_code);
     }
 
+    /// Whether some addresses of a family have a PID and others have none.
+    pub fn has_gaps(&self) -> bool {
+        self.has_gaps
+    }
+
     /// How many prefixes it was built from.
     pub fn prefixes(&self) -> usize {
         self.prefixes
@@ -131,6 +139,11 @@ impl V4 {
             Self::Tree(Tree::new(&widen(intervals)))
         }
     }
+}
+
+fn has_gaps<A>(intervals: &[Interval<A>]) -> bool {
+    let has_none = |interval: &Interval<A>| interval.code == 0;
+    intervals.iter().any(has_none) && !intervals.iter().all(has_none)
 }
 
 /// IPv4 intervals as intervals of a tree's keys.

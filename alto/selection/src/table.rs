@@ -59,6 +59,13 @@ impl Table {
         self.costs.cost(consumer?, candidate?)
     }
 
+    /// Whether it tells any two candidates apart for a consumer. Where all that have a PID cost the same
+    /// it is no guidance (RFC 7285 §15.2.2), unless there are candidates without a PID beside them.
+    pub fn tells_apart(&self, consumer: Pid) -> bool {
+        let has_costs = self.costs.row(consumer).next().is_some();
+        has_costs && (!self.costs.is_level(consumer) || self.prefixes.has_gaps())
+    }
+
     /// All PIDs by their cost for a consumer, made on first use and kept while there is room.
     pub fn order(&self, consumer: Pid) -> Arc<Order> {
         self.orders.get(consumer, || Order::new(&self.costs, consumer))

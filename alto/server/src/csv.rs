@@ -178,6 +178,10 @@ mod tests {
             ("prefix,pid\n10.0.0.0/8,a,b\n", "map.csv:2: `10.0.0.0/8,a,b` is not `prefix,pid`"),
             ("prefix,pid\n\n10.0.0.0/33,a\n", "map.csv:3: `10.0.0.0/33` is no prefix"),
             ("prefix,pid\n# note,a\n", "map.csv:2: `# note` is no prefix"),
+            (
+                "prefix,pid\n::ffff:192.0.2.0/120,a\n",
+                "map.csv:2: `::ffff:192.0.2.0/120` is IPv4-mapped; 192.0.2.0/24?",
+            ),
         ] {
             assert_eq!(prefixes(text(csv)).unwrap_err().to_string(), expected);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alto_messages::MediaType;
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::accept::names;
 use crate::answer::{Answer, Asker, Head, Plan, Target};
 use crate::catalogue::Catalogue;
+use crate::replying::{ReplyBody, Replying};
 
 /// The largest body of a request, in octets.
 pub(crate) const MOST_OCTETS: usize = 1 << 20;
@@ -27,13 +28,15 @@ pub(crate) const MOST_OCTETS: usize = 1 << 20;
 /// The longest that a request's body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Answers a request from a client at this address. `desks` are places for answers in the making.
+/// Answers a request from a client at this address. `desks` are places for answers in the making;
+/// `replying` is told when all of the request is here.
 pub(crate) async fn respond(
     request: Request<Incoming>,
     client: IpAddr,
     catalogue: Arc<Catalogue>,
     desks: Arc<Semaphore>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+    replying: Replying,
+) -> Result<Response<ReplyBody>, Infallible> {
     let (head, body) = request.into_parts();
     let (plan, asker) = {
         let header = |name| joined(&head.headers, &name);
@@ -49,14 +52,17 @@ pub(crate) async fn respond(
         });
         (plan, Asker { address: client, takes_directory })
     };
-    let answer = match plan {
-        Plan::Send(answer) => answer,
-        Plan::Read(target) => match read(body).await {
-            Ok(body) => make(target, body, asker, catalogue, &desks).await,
-            Err(answer) => *answer,
-        },
+    let input = match &plan {
+        Plan::Send(_) => Ok(Bytes::new()),
+        Plan::Read(_) => read(body).await,
     };
-    Ok(on_the_wire(answer))
+    replying.begin();
+    let answer = match (plan, input) {
+        (Plan::Send(answer), _) => answer,
+        (Plan::Read(_), Err(answer)) => *answer,
+        (Plan::Read(target), Ok(body)) => make(target, body, asker, catalogue, &desks).await,
+    };
+    Ok(on_the_wire(answer, &replying))
 }
 
 /// Makes an answer where it holds up nobody: a large map takes a while, and memory, to filter.
@@ -92,8 +98,8 @@ async fn read(body: Incoming) -> Result<Bytes, Box<Answer>> {
     }
 }
 
-fn on_the_wire(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.body));
+fn on_the_wire(answer: Answer, replying: &Replying) -> Response<ReplyBody> {
+    let mut response = Response::new(replying.body(answer.body));
     // All our status codes are.
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
     let headers = response.headers_mut();

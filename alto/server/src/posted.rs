@@ -23,14 +23,15 @@ pub(crate) const MOST_PAIRS: usize = 250_000;
 impl Catalogue {
     /// The answer to a request for `target` with this body.
     pub fn answer(&self, target: Target, body: &[u8], asker: Asker) -> Answer {
+        let ours = |body| (body, self.max_age());
         let made = match target {
-            Target::FilteredNetworkMap => self.filtered_network_map(body),
-            Target::FilteredCostMap => self.filtered_cost_map(body),
-            Target::EndpointCost => self.endpoint_costs(body, asker),
+            Target::FilteredNetworkMap => self.filtered_network_map(body).map(ours),
+            Target::FilteredCostMap => self.filtered_cost_map(body).map(ours),
+            Target::EndpointCost => self.endpoint_costs(body, asker).map(ours),
             Target::EndpointProperty => self.endpoint_properties(body, asker),
         };
-        made.map_or_else(Refusal::answer, |body| {
-            Answer::found(target.media_type(), body, self.max_age())
+        made.map_or_else(Refusal::answer, |(body, max_age)| {
+            Answer::found(target.media_type(), body, max_age)
         })
     }
 

@@ -22,6 +22,7 @@ use crate::exchange::respond;
 use crate::neighbours::learn::{Learner, NeighbourSource, keep_up};
 use crate::offer::DIRECTORY;
 use crate::reload::{State, follow, load};
+use crate::replying::Replying;
 use crate::source::{Source, Transport};
 
 /// Connections at once; further ones wait in the system's queue.
@@ -37,7 +38,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// The longest that one connection is used: whoever reads slower than this is cut off.
 const CONNECTION_TIME: Duration = Duration::from_secs(900);
 
-/// How long what is under way may take once the server is to stop.
+/// How long a reply that is under way may take once the server is to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The rest after the system could not accept a connection, such as for want of descriptors.
@@ -168,7 +169,8 @@ impl Server {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Stops: no new connections, what is under way is finished within five seconds.
+    /// Stops: no new connections; replies that are under way are finished within five seconds, and
+    /// whoever has not asked for anything in full is cut off.
     pub async fn stop(self) {
         drop(self.stop);
         // It fails only if a test's runtime has gone already.
@@ -236,8 +238,14 @@ async fn connection(stream: TcpStream, client: SocketAddr, shared: Shared) {
     match tls {
         None => converse(stream, client, shared).await,
         Some(acceptor) => {
-            if let Ok(Ok(stream)) = timeout(HEAD_TIME, acceptor.accept(stream)).await {
-                converse(stream, client, shared).await;
+            let mut stopped = shared.stopped.clone();
+            tokio::select! {
+                _ = stopped.changed() => {}
+                shaken = timeout(HEAD_TIME, acceptor.accept(stream)) => {
+                    if let Ok(Ok(stream)) = shaken {
+                        converse(stream, client, shared).await;
+                    }
+                }
             }
         }
     }
@@ -250,10 +258,12 @@ async fn converse(
     mut shared: Shared,
 ) {
     let (state, requests, desks) = (shared.state.clone(), shared.requests, shared.desks);
+    let replying = Replying::default();
+    let stream = replying.stream(stream);
     let service = service_fn(|request| {
         requests.fetch_add(1, Ordering::Relaxed);
         let catalogue = Arc::clone(&state.borrow().catalogue);
-        respond(request, client.ip(), catalogue, Arc::clone(&desks))
+        respond(request, client.ip(), catalogue, Arc::clone(&desks), replying.clone())
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(64 << 10);
@@ -264,7 +274,11 @@ async fn converse(
         () = sleep(CONNECTION_TIME) => {}
     }
     exchange.as_mut().graceful_shutdown();
-    let _ = timeout(GRACE, exchange).await;
+    // One that is idle ends here, in good order; what has come meanwhile is read.
+    let ended = timeout(Duration::ZERO, exchange.as_mut()).await;
+    if ended.is_err() && replying.is_under_way() {
+        let _ = timeout(GRACE, exchange).await;
+    }
 }
 
 impl fmt::Display for Notice {

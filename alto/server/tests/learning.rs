@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::time::Duration;
 
 use alto_discovery_core::Policy;
 use alto_server::{NeighbourSource, Notice, Pace};
@@ -90,6 +91,28 @@ async fn a_vanished_neighbour_is_forgotten_after_a_while() {
     let _back = network.start(1).await;
     learns(&mut server).await;
     assert_eq!(network.told(0, "ipv4:10.1.0.1").await, b);
+}
+
+/// RFC 9111 §4.2: nobody is told to keep for longer what counts for less, in either form; what the
+/// operator's file says holds as ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_last_no_longer_than_what_they_come_from() {
+    let network = Network::new(3);
+    let fixed = "[[neighbour]]\nuri = \"$2\"\nprefixes = [\"10.2.0.0/16\"]\n";
+    network.neighbours(1, "pids = [\"home\"]\n");
+    let _neighbour = network.start(1).await;
+    for form in ["property", "directory"] {
+        network.neighbours(0, &format!("{LEARNS}redirect = \"{form}\"\n{fixed}"));
+        let config =
+            alto_server::ServerConfig { max_age: Duration::from_secs(300), ..network.config(0) };
+        let mut server = network.start_with(config).await;
+        learns(&mut server).await;
+        let pace = pace();
+        assert!(network.keeps(0, "ipv4:10.1.0.1").await <= pace.most + pace.keep, "{form}");
+        // What was under way is taken off.
+        assert!(network.keeps(0, "ipv4:10.2.0.1").await > Duration::from_secs(200), "{form}");
+        server.server.stop().await;
+    }
 }
 
 /// A changed file is taken up without a gap: neighbours appear and vanish, and what was learnt of

@@ -1,40 +1,23 @@
-//! The shell: https with our own client, changed files, bounds, and the end.
+//! The shell: https with our own client, changed files, and bounds.
 #![forbid(unsafe_code)]
 
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use alto_discovery_core::Policy;
 use alto_fetch::{BodyKind, Content, FetchConfig, Fetcher, Reply, Request};
 use alto_messages::{CostMetric, MediaType};
 use alto_server::{BindFault, CostFile, Notice, Server, ServerConfig, Source, Target, Transport};
-use alto_testkit::pki::{Authority, Identity};
 use serde_json::{Value, json};
+use support::live::{LONG, exchange, identity, listen, plain_server};
 use support::{NETWORK, ROUTINGCOST, maps, valid};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-
-/// Longer than any wait of a test that passes.
-const LONG: Duration = Duration::from_secs(30);
-
-fn listen() -> std::net::SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
-}
-
-/// A server's certificate and key as PEM, by an authority whose certificate is in `ca`.
-fn identity(ca: &Path) -> Transport {
-    let authority = Authority::new();
-    fs::write(ca, authority.pem()).unwrap();
-    let Identity { certificate: certificates, key } = authority.sign(&["127.0.0.1"]);
-    Transport::Pem { certificates, key }
-}
 
 fn fetcher(ca: PathBuf) -> Fetcher {
     let policy = Policy { allow_private_servers: true, ..Policy::default() };
@@ -89,34 +72,6 @@ async fn our_client_reads_all_over_https() {
     assert!(refused.to_string().contains("404"), "{refused}");
     assert_eq!(server.requests(), 5);
     timeout(LONG, server.stop()).await.unwrap();
-}
-
-/// Status line and headers in lower case, and the body, of the answer to raw octets.
-async fn exchange(stream: &mut TcpStream, request: &[u8]) -> (String, Vec<u8>) {
-    // The server may answer and close before it has read all.
-    let _ = stream.write_all(request).await;
-    let mut octets = Vec::new();
-    let end = loop {
-        assert_ne!(stream.read_buf(&mut octets).await.unwrap(), 0, "closed within the head");
-        if let Some(end) = octets.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end;
-        }
-    };
-    let head = String::from_utf8(octets[..end].to_vec()).unwrap().to_ascii_lowercase();
-    let mut body = octets.split_off(end + 4);
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let is_bodyless = request.starts_with(b"HEAD") || head.starts_with("http/1.1 304");
-    let length: usize =
-        if is_bodyless { 0 } else { length.map_or(0, |text| text.parse().unwrap()) };
-    while body.len() < length {
-        assert_ne!(stream.read_buf(&mut body).await.unwrap(), 0, "closed within the body");
-    }
-    (head, body)
-}
-
-async fn plain_server() -> Server {
-    let config = ServerConfig::new(listen(), Source::Maps(maps(NETWORK)), Transport::Http);
-    Server::bind(config).await.unwrap()
 }
 
 /// HEAD and 304 have the headers of GET and no body; the connection stays usable.
@@ -253,32 +208,4 @@ async fn faults_at_the_start() {
     let config = ServerConfig::new(taken.address(), Source::Maps(maps(NETWORK)), Transport::Http);
     assert!(matches!(Server::bind(config).await, Err(BindFault::Listen(..))));
     taken.stop().await;
-}
-
-/// Once stopped, a server answers what it has been asked, closes idle connections, and is gone.
-#[tokio::test]
-async fn stopping_is_graceful() {
-    let server = plain_server().await;
-    let address = server.address();
-    let mut idle = TcpStream::connect(address).await.unwrap();
-    exchange(&mut idle, b"GET /directory HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    let target = Target::FilteredNetworkMap;
-    let body = r#"{"pids":["PID3"]}"#;
-    let half = format!(
-        "POST {} HTTP/1.1\r\nHost: a\r\nContent-Type: {}\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        target.path(),
-        target.accepts(),
-        body.len()
-    );
-    let mut busy = TcpStream::connect(address).await.unwrap();
-    // The server asks for the body: the request is under way.
-    let (head, _) = exchange(&mut busy, half.as_bytes()).await;
-    assert!(head.starts_with("http/1.1 100"), "{head}");
-    let stopping = tokio::spawn(server.stop());
-    assert_eq!(timeout(LONG, idle.read(&mut [0; 1])).await.unwrap().unwrap(), 0);
-    let (head, body) = exchange(&mut busy, body.as_bytes()).await;
-    assert!(head.starts_with("http/1.1 200") && head.contains("connection: close"), "{head}");
-    valid(MediaType::NetworkMap, &body);
-    timeout(LONG, stopping).await.unwrap().unwrap();
-    assert!(TcpStream::connect(address).await.is_err());
 }

@@ -43,7 +43,8 @@ impl HttpReply {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
 
-    /// The same with another header.
+    /// The same with another header; with `content-length` or `transfer-encoding` the body is sent as
+    /// it is, whether that is so or not.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -149,7 +150,9 @@ impl Shared {
         for (name, value) in &reply.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }
-        if reply.status != 304 {
+        let framing = ["content-length", "transfer-encoding"];
+        let is_framed = reply.headers.iter().any(|(name, _)| framing.contains(&&**name));
+        if reply.status != 304 && !is_framed {
             head.extend(["content-length: ", &reply.body.len().to_string(), "\r\n"]);
         }
         head.push_str("\r\n");

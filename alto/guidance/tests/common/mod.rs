@@ -2,7 +2,9 @@
 #![allow(dead_code, unreachable_pub)] // each test uses its part
 
 use alto_discovery_core::Policy;
-use alto_guidance::{Consumer, FetchConfig, Guidance, GuidanceConfig, Judgement, PidName};
+use alto_guidance::{
+    Consumer, Exhausted, FetchConfig, Guidance, GuidanceConfig, Judgement, PidName,
+};
 use alto_messages::{
     CostMap, CostMapBuilder, Directory, Limits, MediaType, NetworkMap, NetworkMapBuilder,
     ReadOptions, VersionTag,
@@ -115,4 +117,15 @@ pub fn consumer() -> Consumer {
 pub fn told(judgement: &Judgement) -> Vec<(Option<&str>, Option<f64>)> {
     let judged = judgement.candidates.iter();
     judged.map(|one| (one.pid.as_ref().map(PidName::as_str), one.cost)).collect()
+}
+
+pub const CANDIDATES: [&str; 4] =
+    ["192.0.2.1", "198.51.100.7", "::ffff:203.0.113.9", "2001:db8::1"];
+
+pub async fn ask(guidance: &Guidance, servers: &[Url]) -> Result<Judgement, Exhausted> {
+    guidance.judge(servers, consumer(), &CANDIDATES.map(address)).await
+}
+
+pub async fn refused(guidance: &Guidance, server: &HttpServer) -> alto_guidance::Error {
+    ask(guidance, &[ird(server)]).await.unwrap_err().failed.remove(0)
 }

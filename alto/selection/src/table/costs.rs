@@ -35,6 +35,8 @@ struct Row {
     cells: usize,
     columns: usize,
     length: usize,
+    /// Whether all its costs are one and the same.
+    is_level: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +110,12 @@ impl Costs {
         })
     }
 
+    /// Whether all PIDs cost a consumer's PID the same, or none has a cost for it.
+    pub fn is_level(&self, consumer: Pid) -> bool {
+        let row = self.rows.get(consumer.index()).copied().unwrap_or_default();
+        row.length == 0 || (row.length == self.rows.len() && row.is_level)
+    }
+
     /// Memory they hold, in octets.
     pub fn bytes(&self) -> usize {
         let cells = match &self.cells {
@@ -126,9 +134,11 @@ impl Costs {
         let mut columns = Vec::new();
         let mut rows = Vec::with_capacity(starts.len());
         for (&cells, &length) in starts.iter().zip(lengths) {
-            rows.push(Row { cells, columns: columns.len(), length });
+            let own = &filled[cells..cells + length];
+            let is_level = own.windows(2).all(|pair| pair[0].1.total_cmp(&pair[1].1).is_eq());
+            rows.push(Row { cells, columns: columns.len(), length, is_level });
             if length < starts.len() {
-                columns.extend(filled[cells..cells + length].iter().map(|(column, _)| *column));
+                columns.extend(own.iter().map(|(column, _)| *column));
             }
         }
         columns.shrink_to_fit();

@@ -136,3 +136,34 @@ fn a_consumer_elsewhere_has_no_row() {
     assert_eq!(consumer("2001:db8::1"), None);
     assert_eq!(table.cost(None, Some(pid(0))), None);
 }
+
+/// RFC 7285 §15.2.2: one cost for whoever there is tells nobody apart; another cost does, as does a
+/// PID or an address that has none.
+#[test]
+fn level_costs_tell_nobody_apart() {
+    let nets = |text: &str| {
+        let nets: Vec<(ipnet::IpNet, Pid)> = text
+            .split(' ')
+            .map(|entry| entry.split_once('=').unwrap())
+            .map(|(net, place)| (net.parse().unwrap(), pid(place.parse().unwrap())))
+            .collect();
+        PrefixMap::new(nets, 10).unwrap()
+    };
+    let complete = "0.0.0.0/0=0 192.0.2.0/24=1 ::/0=0";
+    for (prefixes, row, expected) in [
+        (complete, &[(0, 1.0), (1, 1.0)][..], false),
+        (complete, &[(0, 0.0), (1, -0.0)], false),
+        (complete, &[], false),
+        (complete, &[(0, 1.0), (1, 2.0)], true),
+        (complete, &[(0, 1.0)], true),
+        ("0.0.0.0/0=0 192.0.2.0/24=1", &[(0, 1.0), (1, 1.0)], false),
+        ("198.51.100.0/24=0 192.0.2.0/24=1", &[(0, 1.0), (1, 1.0)], true),
+        ("0.0.0.0/0=0 2001:db8::/32=1", &[(0, 1.0), (1, 1.0)], true),
+    ] {
+        let cells = row.iter().map(|(to, cost)| (pid(0), pid(*to), *cost));
+        let costs = Costs::new(2, cells, Direction::FromConsumer, 4).unwrap();
+        let table = Table::new(nets(prefixes), costs, 0);
+        assert_eq!(table.tells_apart(pid(0)), expected, "{prefixes}: {row:?}");
+        assert!(!table.tells_apart(pid(1)), "a consumer without costs");
+    }
+}

@@ -200,12 +200,7 @@ impl Reader<'_> {
     }
 
     fn prefix(&self, text: &Spanned<String>) -> Result<IpNet, LoadFault> {
-        let net = parse_prefix(text.get_ref()).map_err(|fault| self.line(text.span(), &fault))?;
-        if net.addr().to_canonical() != net.addr() {
-            let sentence = format!("`{net}` carries IPv4 addresses: write it as an IPv4 prefix");
-            return Err(self.line(text.span(), &sentence));
-        }
-        Ok(net)
+        parse_prefix(text.get_ref()).map_err(|fault| self.line(text.span(), &fault))
     }
 
     fn form(&self, text: &Spanned<String>) -> Result<Form, LoadFault> {

@@ -12,6 +12,7 @@ mod word;
 
 use std::net::IpAddr;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use alto_messages::EndpointId;
 use tokio::time::Instant;
@@ -39,6 +40,15 @@ pub struct Neighbours {
     learnt: RwLock<Vec<Learnt>>,
 }
 
+/// Who is responsible for an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Responsible<'n> {
+    /// The server's directory.
+    pub uri: &'n Url,
+    /// How long that holds at most.
+    pub holds: Duration,
+}
+
 impl Neighbours {
     /// What this file means beside these maps; nothing has been learnt of neighbours yet.
     ///
@@ -53,10 +63,16 @@ impl Neighbours {
         Ok(Self { file, territory, own, learnt: RwLock::new(learnt) })
     }
 
-    /// The directory of the server that is responsible for an endpoint; `None` if that is not known.
-    pub fn responsible(&self, address: IpAddr, id: Option<&EndpointId>) -> Option<&Url> {
+    /// The server that is responsible for an endpoint; `None` if that is not known.
+    pub fn responsible(&self, address: IpAddr, id: Option<&EndpointId>) -> Option<Responsible<'_>> {
         let party = self.party(address, id)?;
-        Some(&self.file.entry(party).uri)
+        Some(Responsible { uri: &self.file.entry(party).uri, holds: self.holds(party) })
+    }
+
+    /// How long that a party is responsible is known at most: as long as what was learnt of it counts.
+    fn holds(&self, party: Party) -> Duration {
+        let Party::Neighbour(at) = party else { return Duration::MAX };
+        self.all_learnt()[at].refresh.left(Instant::now()).unwrap_or(Duration::MAX)
     }
 
     fn party(&self, address: IpAddr, id: Option<&EndpointId>) -> Option<Party> {

@@ -42,7 +42,9 @@ impl Neighbours {
         asker: Asker,
         max_age: Duration,
     ) -> Option<Answer> {
-        let Party::Neighbour(at) = self.one_party(endpoints)? else { return None };
+        let party = self.one_party(endpoints)?;
+        let max_age = max_age.min(self.holds(party));
+        let Party::Neighbour(at) = party else { return None };
         let answer = match self.file.neighbours[at].form {
             Form::Property => return None,
             Form::Directory if !asker.takes_directory => return None,

@@ -4,6 +4,7 @@
 #[path = "../../../messages/tests/schemas/mod.rs"]
 mod schemas;
 
+pub(crate) mod live;
 pub(crate) mod network;
 
 use std::sync::Arc;

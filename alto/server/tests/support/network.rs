@@ -169,6 +169,12 @@ impl Network {
         post(&self.fetcher(), &self.uri(at), endpoint, None).await.unwrap_err().to_string()
     }
 
+    /// How long what a server says of an endpoint may be kept.
+    pub(crate) async fn keeps(&self, at: usize, endpoint: &str) -> Duration {
+        let reply = post(&self.fetcher(), &self.uri(at), endpoint, None).await.unwrap();
+        reply.freshness.validity.lifetime()
+    }
+
     /// What a server says of an endpoint.
     pub(crate) async fn told(&self, at: usize, endpoint: &str) -> Option<String> {
         ask(&self.fetcher(), &self.uri(at), endpoint, None).await

@@ -69,7 +69,7 @@ fn faults_name_the_line() {
         ("pids = [\"a\"]", "n.toml:3: `pids` without `within`"),
         ("within = [\"10.0.0.0/8\"]", "n.toml:3: `within` without `pids`"),
         ("redirect = \"308\"\nprefixes = [\"10.0.0.0/8\"]", "n.toml:4: `redirect` is"),
-        ("prefixes = [\"::ffff:10.0.0.0/104\"]", "n.toml:4: `::ffff:10.0.0.0/104` carries IPv4"),
+        ("prefixes = [\"::ffff:10.0.0.0/104\"]", "n.toml:4: `::ffff:10.0.0.0/104` is IPv4-mapped"),
         ("shared = [{ prefix = \"10.0.0.1\" }]", "n.toml:4: shared, but with no `ports`"),
         ("shared = [{ prefix = \"10.0.0.1\", ports = [\"0\"] }]", "n.toml:4: no ports"),
         ("shared = [{ prefix = \"10.0.0.1\", ports = [\"2-1\"] }]", "n.toml:4: no ports"),
