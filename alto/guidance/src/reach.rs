@@ -61,20 +61,21 @@ impl Reach {
         }
     }
 
-    /// Notes how asking a server ended: any reply shows that a host is there.
-    pub(crate) fn note(&mut self, server: &Url, error: Option<&Error>, now: Instant) {
-        let Some(error) = error else {
-            self.away.remove(host(server));
-            return;
-        };
-        if error.is_unreachable() {
-            if host(&error.uri) != host(server) {
-                self.away.remove(host(server)); // which led there
-            }
+    /// Notes that a server replied: its host is there.
+    pub(crate) fn replied(&mut self, server: &Url) {
+        self.away.remove(host(server));
+    }
+
+    /// Notes how asking a server failed. A reply of no use is one, and so is one that led elsewhere.
+    pub(crate) fn failed(&mut self, server: &Url, error: &Error, now: Instant) {
+        let is_unreachable = error.is_unreachable();
+        if !is_unreachable || host(&error.uri) != host(server) {
+            self.replied(server);
+        }
+        if is_unreachable {
             self.goes(error, now);
         } else {
-            self.away.remove(host(&error.uri));
-            self.away.remove(host(server));
+            self.replied(&error.uri);
         }
     }
 

@@ -216,8 +216,10 @@ impl Shelf {
         result: Result<Loaded, Error>,
         now: Instant,
     ) -> Result<Arc<ServerTable>, Error> {
-        if !result.as_ref().is_err_and(Error::is_ours) {
-            self.reach.note(server, result.as_ref().err(), now);
+        match &result {
+            Ok(_) => self.reach.replied(server),
+            Err(error) if !error.is_ours() => self.reach.failed(server, error, now),
+            Err(_) => {}
         }
         let Some(entry) = self.servers.get_mut(server) else {
             return result.map(|loaded| loaded.table);
@@ -246,15 +248,15 @@ impl Shelf {
         if error.is_ours() {
             return;
         }
-        self.reach.note(server, Some(error), now);
+        self.reach.failed(server, error, now);
         if let Some(entry) = self.servers.get_mut(server) {
             entry.fail(error.clone(), now);
         }
     }
 
     /// Notes that it did answer one.
-    pub(crate) fn succeeded(&mut self, server: &Url, now: Instant) {
-        self.reach.note(server, None, now);
+    pub(crate) fn succeeded(&mut self, server: &Url) {
+        self.reach.replied(server);
         if let Some(entry) = self.servers.get_mut(server) {
             (entry.failure, entry.stale) = (None, None);
         }

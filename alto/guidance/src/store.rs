@@ -99,7 +99,7 @@ impl Store {
     /// Notes how a server answered a question of another kind.
     pub(crate) fn note<T>(&self, server: &Url, answer: &Result<T, Error>) {
         match answer {
-            Ok(_) => self.shelf().succeeded(server, Instant::now()),
+            Ok(_) => self.shelf().succeeded(server),
             Err(error) => self.shelf().failed(server, error, Instant::now()),
         }
     }

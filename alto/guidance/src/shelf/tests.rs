@@ -288,7 +288,7 @@ fn a_fresh_table_is_not_stale() {
     let landed = shelf.land(&server, Err(failure(&server)), now + MINUTE / 2).unwrap();
     assert!(landed.warnings().is_empty());
     assert!(shelf.failing(&server, now + MINUTE / 2).is_some());
-    shelf.succeeded(&server, now + MINUTE / 2);
+    shelf.succeeded(&server);
     assert!(shelf.failing(&server, now + MINUTE / 2).is_none());
 }
 
