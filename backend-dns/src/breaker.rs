@@ -9,8 +9,8 @@ use crate::upstream::Standing;
 /// While a resolver cannot be reached, it is tried again so often.
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 /// So many questions in a row without any reply raise a doubt, and no more: they may all be about
-/// one dead zone.
-const SILENCE: u32 = 4;
+/// one dead zone. A walk has three names at least, so the first one that gets no reply raises it.
+const SILENCE: u32 = 2;
 
 /// Remembers of one resolver whether it can be reached. Pure: `now` is an argument.
 #[derive(Debug, Default)]
@@ -108,11 +108,11 @@ mod tests {
         let mut breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..10 {
-            (0..3).for_each(|_| breaker.was_silent(now));
+            breaker.was_silent(now);
             breaker.replied(now);
         }
         assert_eq!(breaker.claim(now), Advice::Ask, "replies came between");
-        (0..4).for_each(|_| breaker.was_silent(now));
+        (0..2).for_each(|_| breaker.was_silent(now));
         assert_eq!(breaker.claim(now), Advice::AskInDoubt);
         assert_eq!(breaker.claim(now), Advice::Ask, "one of them looks");
         breaker.is_down(now);
@@ -127,7 +127,7 @@ mod tests {
         breaker.replied(asked + 100 * MS);
         (0..9).for_each(|_| breaker.was_silent(asked));
         assert_eq!(breaker.claim(asked + 2_000 * MS), Advice::Ask);
-        (0..4).for_each(|_| breaker.was_silent(asked + 101 * MS));
+        (0..2).for_each(|_| breaker.was_silent(asked + 101 * MS));
         assert_eq!(breaker.claim(asked + 2_000 * MS), Advice::AskInDoubt);
     }
 }

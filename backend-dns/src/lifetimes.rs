@@ -8,6 +8,10 @@ const NEGATIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_
 /// than the second number (RFC 2308 §7.1, RFC 9520 §3.2).
 const FAILURE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
+/// A failure is remembered so long at least, also if others of its zone are answered meanwhile (RFC 9520
+/// §3.2).
+pub(crate) const LEAST_FAILURE: Duration = Duration::from_secs(1);
+
 /// The bounds on what the network says about the lifetimes of records.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {

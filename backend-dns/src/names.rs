@@ -60,6 +60,10 @@ struct Entry {
     failures: u32,
     /// The upstream's recoveries when it was asked for what failed.
     recoveries: u64,
+    /// Those of its zone when it failed.
+    zone_recoveries: u32,
+    /// It failed again after its zone had recovered: the fault is its own.
+    is_bad: bool,
 }
 
 /// How to come by a fact.
@@ -120,7 +124,7 @@ impl Names {
         let shared = &*self.0;
         let mut known = shared.known();
         let remembered = known
-            .remembered(name, &*shared.upstream, freshness, now)
+            .remembered(name, shared, freshness, now)
             .or_else(|| shared.covered(&mut known, name, freshness, now));
         if let Some(fact) = remembered {
             return Ok(Way::Known(fact));
@@ -237,8 +241,9 @@ impl Shared {
                 if let Some(zone) = &reply.zone {
                     self.pace.learn(name, zone);
                 }
+                self.pace.note(name, true);
                 let fact = dated(reply, self.lifetimes, now);
-                self.known().remember(name, fact.clone(), 0, 0);
+                self.known().remember(name, Entry::new(fact.clone()));
                 fact
             }
             Err(failure) => self.settle_failure(name, failure, recoveries, now),
@@ -252,17 +257,25 @@ impl Shared {
         recoveries: u64,
         now: Instant,
     ) -> Fact {
+        if matches!(failure, Failure::Upstream(_)) {
+            self.pace.note(name, false);
+        }
+        let zone_recoveries = self.pace.recoveries(name);
         let mut known = self.known();
-        let (failures, sound) = match known.entries.get(name) {
-            Some(entry) => {
-                (entry.failures + 1, entry.failures == 0 && entry.fact.validity.holds(now))
+        let before = known.entries.get(name);
+        let sound =
+            before.as_ref().is_some_and(|it| it.failures == 0 && it.fact.validity.holds(now));
+        let (failures, is_bad) = match before {
+            Some(entry) if entry.failures > 0 => {
+                (entry.failures + 1, entry.is_bad || entry.zone_recoveries != zone_recoveries)
             }
-            None => (1, false),
+            _ => (1, false),
         };
-        let validity = Validity::new(now, lifetimes::failure(failures));
-        let fact = failed(failure, validity);
+        let fact = failed(failure, Validity::new(now, lifetimes::failure(failures)));
         if !sound {
-            known.remember(name, fact.clone(), failures, recoveries);
+            let entry = Entry::new(fact.clone());
+            let entry = Entry { failures, recoveries, zone_recoveries, is_bad, ..entry };
+            known.remember(name, entry);
         }
         fact
     }
@@ -291,18 +304,13 @@ impl Known {
     fn remembered(
         &mut self,
         name: &str,
-        upstream: &dyn Upstream,
+        shared: &Shared,
         freshness: Freshness,
         now: Instant,
     ) -> Option<Fact> {
         let entry = self.entries.get(name)?;
-        let void = match &entry.fact.content {
-            Content::Failed(failure) if failure.is_transport() => {
-                entry.recoveries != upstream.recoveries() || upstream.standing(now) != Standing::Up
-            }
-            _ => false,
-        };
-        (!void && freshness.accepts(entry.fact.validity, now)).then(|| entry.fact.clone())
+        (!entry.is_void(shared, name, now) && freshness.accepts(entry.fact.validity, now))
+            .then(|| entry.fact.clone())
     }
 
     fn asked_before(&mut self, name: &str) -> Asked {
@@ -312,9 +320,32 @@ impl Known {
         }
     }
 
-    fn remember(&mut self, name: &Arc<str>, fact: Fact, failures: u32, recoveries: u64) {
-        let extra = octets(&fact.content);
-        self.entries.put(name, Entry { fact, failures, recoveries }, extra);
+    fn remember(&mut self, name: &Arc<str>, entry: Entry) {
+        let extra = octets(&entry.fact.content);
+        self.entries.put(name, entry, extra);
+    }
+}
+
+impl Entry {
+    /// That of a reply.
+    fn new(fact: Fact) -> Self {
+        Self { fact, failures: 0, recoveries: 0, zone_recoveries: 0, is_bad: false }
+    }
+
+    /// Whether it is a failure of an outage that is over, or of one that somebody is about to look
+    /// into.
+    fn is_void(&self, shared: &Shared, name: &str, now: Instant) -> bool {
+        let Content::Failed(failure) = &self.fact.content else { return false };
+        if failure.is_transport() {
+            let upstream = &shared.upstream;
+            return self.recoveries != upstream.recoveries()
+                || upstream.standing(now) != Standing::Up;
+        }
+        let age = now.saturating_duration_since(self.fact.validity.since());
+        matches!(failure, Failure::Upstream(_))
+            && !self.is_bad
+            && age >= lifetimes::LEAST_FAILURE
+            && self.zone_recoveries != shared.pace.recoveries(name)
     }
 }
 

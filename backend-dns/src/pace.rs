@@ -1,4 +1,5 @@
-//! How much we ask of others: questions per zone, in all, and at the same time.
+//! How much we ask of others: questions per zone, in all, and at the same time; and which zones have
+//! recovered from a failure.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,6 +70,18 @@ impl Pace {
         self.rates().learn(name, zone);
     }
 
+    /// Notes whether the zone of `name` replied, when asked for it.
+    pub(crate) fn note(&self, name: &str, has_replied: bool) {
+        self.rates().note(name, has_replied);
+    }
+
+    /// How many times the zone of `name` replied again after it had failed.
+    pub(crate) fn recoveries(&self, name: &str) -> u32 {
+        let mut rates = self.rates();
+        let zone = rates.zone_of(name);
+        rates.zones.get(&zone).map_or(0, |known| known.recoveries)
+    }
+
     fn rates(&self) -> std::sync::MutexGuard<'_, Rates> {
         self.rates.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +102,10 @@ struct Rates {
 struct Zone {
     bucket: Bucket,
     last_denial: Option<Arc<str>>,
+    /// The last question about one of its names failed.
+    fails: bool,
+    /// Replies after that.
+    recoveries: u32,
 }
 
 impl Rates {
@@ -101,18 +118,31 @@ impl Rates {
         if !self.total.has_room(self.total_rate, asked, now) {
             return Err(Failure::Limit("too many questions in all"));
         }
+        let rate = self.zone_rate;
+        if let Some(known) = self.zone(name) {
+            if !known.bucket.has_room(rate, asked, now) {
+                return Err(Failure::Limit("too many questions to one zone"));
+            }
+            known.bucket.take(rate, now);
+        }
+        self.total.take(self.total_rate, now);
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str, has_replied: bool) {
+        if let Some(known) = self.zone(name) {
+            known.recoveries = known.recoveries.wrapping_add(u32::from(known.fails && has_replied));
+            known.fails = !has_replied;
+        }
+    }
+
+    /// What is known of the zone of a name.
+    fn zone(&mut self, name: &str) -> Option<&mut Zone> {
         let zone = self.zone_of(name);
         if self.zones.get(&zone).is_none() {
             self.zones.put(&zone, Zone::default(), 0);
         }
-        if let Some(known) = self.zones.get(&zone) {
-            if !known.bucket.has_room(self.zone_rate, asked, now) {
-                return Err(Failure::Limit("too many questions to one zone"));
-            }
-            known.bucket.take(self.zone_rate, now);
-        }
-        self.total.take(self.total_rate, now);
-        Ok(())
+        self.zones.get(&zone)
     }
 
     fn zone_of(&mut self, name: &str) -> Arc<str> {

@@ -122,6 +122,12 @@ impl Error {
         matches!(&*self.fault, Fault::Fetch(fault) if !fault.is_refusal())
     }
 
+    /// Whether nothing was heard of the host: no address of it, no connection.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        use alto_fetch::{Fault::*, Phase};
+        matches!(&*self.fault, Fault::Fetch(Name(_) | Unreachable(_) | Slow(Phase::Connect)))
+    }
+
     /// When asking again may help, if the server said so.
     pub fn retry_after(&self) -> Option<Duration> {
         match &*self.fault {

@@ -11,8 +11,10 @@
 //!   once for all who ask, replaced as a whole, and bounded in octets all together.
 //! - The links of its directories lead to its own site, unless [`Links::Any`] is configured.
 //! - Endpoint costs are kept for the consumer they were told for, as long as HTTP says.
-//! - A server that fails is left alone for a while, longer each time; while it cannot be reached its
-//!   last table is used for an hour beyond its time, with the warning `stale`.
+//! - A server that fails is left alone for a while, longer each time. While a host cannot be reached, one
+//!   attempt every two seconds (less often after a long outage) looks whether it is back, if anybody
+//!   wants one of its servers. Meanwhile a server's last table is used for an hour beyond its time, with
+//!   the warning `stale`.
 //!
 //! ```
 //! use alto_discovery_core::Policy;
@@ -42,6 +44,7 @@ mod error;
 mod life;
 mod load;
 mod plan;
+mod reach;
 mod resource;
 mod server_table;
 mod shelf;

@@ -10,14 +10,18 @@ use url::Url;
 
 use crate::error::Error;
 use crate::load::Loaded;
+use crate::reach::Reach;
 use crate::server_table::ServerTable;
 
 /// Servers of which anything is remembered. Of most it is a failure or a small table.
 const MOST_SERVERS: usize = 10_000;
 
 /// How long a server that failed is left alone: twice as long each time, unless it says how long.
-/// One that says "now", or names a time that is past, is not asked at each announce for that.
+/// One that says "now", or names a time that is past, is not asked at each announce for that. This is
+/// the first pause after what may pass soon, such as a body that broke off; one whose host cannot be
+/// reached is left alone as [`Reach`] says.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
+/// The first pause of a server that refuses, or sends what we refuse.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -32,6 +36,7 @@ pub(crate) type Landing = Option<Result<Arc<ServerTable>, Error>>;
 #[derive(Debug)]
 pub(crate) struct Shelf {
     servers: HashMap<Url, Entry>,
+    reach: Reach,
     octets: usize,
     most_octets: usize,
 }
@@ -52,7 +57,8 @@ struct Entry {
 struct Failure {
     error: Error,
     times: u32,
-    until: Instant,
+    /// Until when it is left alone; `None` as long as a host cannot be reached.
+    until: Option<Instant>,
 }
 
 /// Who asks for a table.
@@ -107,31 +113,38 @@ const NOTED: Duration = Duration::from_secs(1);
 impl Shelf {
     /// An empty one.
     pub(crate) fn new(most_octets: usize) -> Self {
-        Self { servers: HashMap::new(), octets: 0, most_octets }
+        let (servers, reach) = Default::default();
+        Self { servers, reach, octets: 0, most_octets }
     }
 
     /// The table of a server, if it is fresh, or the best there is.
     pub(crate) fn known(&mut self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
-        self.at(server, now)?.best(Asker::Announces, now).cloned()
+        self.touch(server, now);
+        self.servers.get(server)?.best(Asker::Announces, now).cloned()
     }
 
     /// Why a server is left alone now, if it failed a short time ago.
     pub(crate) fn failing(&self, server: &Url, now: Instant) -> Option<Error> {
-        let failure = self.servers.get(server)?.failure.as_ref()?;
-        (now < failure.until).then(|| failure.error.clone())
+        self.servers.get(server)?.pausing(server, &self.reach, now).cloned()
     }
 
     /// What is to be done to have the table of a server.
     pub(crate) fn look(&mut self, server: &Url, asker: Asker, now: Instant) -> Look {
-        let Some(entry) = self.at(server, now) else { return Look::Fetch(None) };
-        match (&entry.held, &entry.failure) {
-            (Some(held), _) if held.is_fresh(asker, now) => Look::Fresh(Arc::clone(&held.table)),
-            _ if entry.is_flying() => entry.flight.clone().map_or(Look::Fetch(None), Look::Flying),
-            (_, Some(failure)) if now < failure.until => match entry.stale(now) {
-                Some(table) => Look::Stale(Arc::clone(table)),
-                None => Look::Failing(failure.error.clone()),
-            },
-            (held, _) => Look::Fetch(held.clone().filter(|held| held.life.may_be_kept)),
+        self.touch(server, now);
+        let Some(entry) = self.servers.get(server) else {
+            let away = self.reach.away(server, now);
+            return away.map_or(Look::Fetch(None), |error| Look::Failing(error.clone()));
+        };
+        if let Some(held) = entry.held.as_ref().filter(|held| held.is_fresh(asker, now)) {
+            return Look::Fresh(Arc::clone(&held.table));
+        }
+        if let Some(flight) = entry.flight.as_ref().filter(|flight| is_under_way(flight)) {
+            return Look::Flying(flight.clone());
+        }
+        match (entry.pausing(server, &self.reach, now), entry.stale(now)) {
+            (Some(_), Some(table)) => Look::Stale(Arc::clone(table)),
+            (Some(error), None) => Look::Failing(error.clone()),
+            (None, _) => Look::Fetch(entry.held.clone().filter(|held| held.life.may_be_kept)),
         }
     }
 
@@ -140,7 +153,9 @@ impl Shelf {
     pub(crate) fn look_ahead(&mut self, server: &Url, now: Instant) -> Look {
         let look = self.look(server, Asker::Announces, now);
         match (&look, self.servers.get(server)) {
-            (Look::Fresh(_), Some(entry)) if entry.state(now) == State::Due => {
+            (Look::Fresh(_), Some(entry))
+                if entry.state(server, &self.reach, now) == State::Due =>
+            {
                 Look::Fetch(entry.held.clone().filter(|held| held.life.may_be_kept))
             }
             _ => look,
@@ -149,28 +164,34 @@ impl Shelf {
 
     /// What is at hand of a server, and whether it is time to fetch.
     pub(crate) fn glance(&mut self, server: &Url, now: Instant) -> Glance {
-        let Some(entry) = self.at(server, now) else {
-            return Glance { table: None, state: State::Due };
-        };
-        entry.glance(now)
+        self.touch(server, now);
+        match self.servers.get(server) {
+            Some(entry) => entry.glance(server, &self.reach, now),
+            None => self.of_the_host(server, now).unwrap_or(Glance::NOTHING),
+        }
     }
 
-    /// What is remembered of a server, without what its server wants forgotten.
-    fn at(&mut self, server: &Url, now: Instant) -> Option<&mut Entry> {
-        let entry = self.servers.get_mut(server)?;
+    /// Notes that somebody wants to know of a server, and forgets what its server wants forgotten.
+    fn touch(&mut self, server: &Url, now: Instant) {
+        let Some(entry) = self.servers.get_mut(server) else { return };
         entry.used = now;
         if entry.is_to_be_forgotten(now) {
             self.octets -= entry.let_go();
         }
-        Some(entry)
     }
 
     /// The same as [`glance`](Self::glance) for threads that share the shelf: nothing if there is
     /// something to note, a use more than a second after the last or what is to be forgotten.
     pub(crate) fn peek(&self, server: &Url, now: Instant) -> Option<Glance> {
-        let entry = self.servers.get(server)?;
+        let Some(entry) = self.servers.get(server) else { return self.of_the_host(server, now) };
         let is_noted = now.saturating_duration_since(entry.used) < NOTED;
-        (is_noted && !entry.is_to_be_forgotten(now)).then(|| entry.glance(now))
+        let is_told = is_noted && !entry.is_to_be_forgotten(now);
+        is_told.then(|| entry.glance(server, &self.reach, now))
+    }
+
+    /// What is at hand of a server that was never asked, if others at its host could not be.
+    fn of_the_host(&self, server: &Url, now: Instant) -> Option<Glance> {
+        self.reach.away(server, now).map(|_| Glance { state: State::Failing, ..Glance::NOTHING })
     }
 
     /// Notes that a server's table is being fetched.
@@ -181,6 +202,7 @@ impl Shelf {
         now: Instant,
     ) {
         self.make_room(now);
+        self.reach.take_off(server, &flight, now);
         let entry = self.servers.entry(server.clone());
         let none = Entry { held: None, stale: None, failure: None, flight: None, used: now };
         entry.or_insert(none).flight = Some(flight);
@@ -194,6 +216,11 @@ impl Shelf {
         result: Result<Loaded, Error>,
         now: Instant,
     ) -> Result<Arc<ServerTable>, Error> {
+        match &result {
+            Ok(_) => self.reach.replied(server),
+            Err(error) if !error.is_ours() => self.reach.failed(server, error, now),
+            Err(_) => {}
+        }
         let Some(entry) = self.servers.get_mut(server) else {
             return result.map(|loaded| loaded.table);
         };
@@ -218,13 +245,18 @@ impl Shelf {
 
     /// Notes that a server failed to answer a question of another kind.
     pub(crate) fn failed(&mut self, server: &Url, error: &Error, now: Instant) {
-        if let Some(entry) = self.servers.get_mut(server).filter(|_| !error.is_ours()) {
+        if error.is_ours() {
+            return;
+        }
+        self.reach.failed(server, error, now);
+        if let Some(entry) = self.servers.get_mut(server) {
             entry.fail(error.clone(), now);
         }
     }
 
     /// Notes that it did answer one.
     pub(crate) fn succeeded(&mut self, server: &Url) {
+        self.reach.replied(server);
         if let Some(entry) = self.servers.get_mut(server) {
             (entry.failure, entry.stale) = (None, None);
         }
@@ -266,9 +298,9 @@ impl Shelf {
 }
 
 impl Entry {
-    fn glance(&self, now: Instant) -> Glance {
+    fn glance(&self, server: &Url, reach: &Reach, now: Instant) -> Glance {
         let table = self.best(Asker::Announces, now).cloned();
-        Glance { table, state: self.state(now) }
+        Glance { table, state: self.state(server, reach, now) }
     }
 
     /// Whether its server wants what is held forgotten by now.
@@ -276,9 +308,18 @@ impl Entry {
         self.held.as_ref().is_some_and(|held| held.life.is_to_be_forgotten(now))
     }
 
-    /// Whether a flight is under way: one whose task was dropped never lands.
     fn is_flying(&self) -> bool {
-        self.flight.as_ref().is_some_and(|flight| flight.has_changed().is_ok())
+        self.flight.as_ref().is_some_and(is_under_way)
+    }
+
+    /// Why the server is left alone now. What is held is looked after by its own fetches.
+    fn pausing<'a>(&'a self, server: &Url, reach: &'a Reach, now: Instant) -> Option<&'a Error> {
+        match &self.failure {
+            Some(Failure { error, until: Some(until), .. }) => (now < *until).then_some(error),
+            Some(Failure { error, until: None, .. }) => reach.away(&error.uri, now),
+            None if self.held.is_none() => reach.away(server, now),
+            None => None,
+        }
     }
 
     /// What is fresh, or stale.
@@ -300,7 +341,7 @@ impl Entry {
         self.held.take().map_or(0, |held| held.table.bytes())
     }
 
-    fn state(&self, now: Instant) -> State {
+    fn state(&self, server: &Url, reach: &Reach, now: Instant) -> State {
         let is_young = |held: &Arc<Loaded>| {
             let life = held.life.for_announces();
             life.holds(now) && life.left(now) >= life.lifetime() / 5
@@ -309,7 +350,7 @@ impl Entry {
             State::Rest
         } else if self.is_flying() {
             State::Flying
-        } else if self.failure.as_ref().is_some_and(|failure| now < failure.until) {
+        } else if self.pausing(server, reach, now).is_some() {
             State::Failing
         } else {
             State::Due
@@ -322,10 +363,25 @@ impl Entry {
         let held = self.held.as_ref().filter(|held| error.is_passing() && held.life.may_be_stale);
         self.stale = held.map(|held| Arc::new(held.table.out_of_date(&error)));
         let times = self.failure.as_ref().map_or(0, |failure| failure.times);
-        let pause = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
-        let pause = error.retry_after().unwrap_or(pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        self.failure = Some(Failure { error, times: times + 1, until: now + pause });
+        self.failure = Some(if error.is_unreachable() {
+            Failure { error, times, until: None }
+        } else {
+            let first = if error.is_passing() { SHORTEST_PAUSE } else { FIRST_PAUSE };
+            let pause = first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
+            let pause = error.retry_after().unwrap_or(pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+            Failure { error, times: times + 1, until: Some(now + pause) }
+        });
     }
+}
+
+impl Glance {
+    /// Nothing is known of the server.
+    const NOTHING: Self = Self { table: None, state: State::Due };
+}
+
+/// Whether a flight is: one whose task was dropped never lands.
+pub(crate) fn is_under_way(flight: &watch::Receiver<Landing>) -> bool {
+    flight.has_changed().is_ok()
 }
 
 impl Loaded {

@@ -159,6 +159,57 @@ async fn failures_back_off() {
     assert_eq!(ask(&names).await.0.validity.lifetime(), SECOND * 5, "the count starts anew");
 }
 
+fn name_in(zone: &str, number: u8) -> Arc<str> {
+    format!("{number}.100.{zone}.in-addr.arpa.").into()
+}
+
+async fn origin(names: &Names, name: &Arc<str>) -> Origin {
+    names.ask(name, SECOND, Freshness::Cached).await.1
+}
+
+/// One name of a zone is answered again: its servers are back, so the other names that failed meanwhile
+/// are asked for, a second after they failed at the earliest (RFC 9520 §3.2); those of other zones
+/// are not.
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_is_back_is_asked_again() {
+    let upstream = Scripted::new(Err(Failure::upstream("replied SERVFAIL")), Duration::ZERO);
+    let names = names(&upstream, NxdomainCut::Off);
+    let [early, late, elsewhere] =
+        [("51.198", 1), ("51.198", 2), ("52.198", 1)].map(|(zone, number)| name_in(zone, number));
+    for wait in [0, 5, 10] {
+        advance(SECOND * wait).await;
+        assert_eq!(origin(&names, &early).await, Origin::Wire);
+        assert_eq!(origin(&names, &elsewhere).await, Origin::Wire);
+    }
+    advance(SECOND * 3).await;
+    assert_eq!(origin(&names, &late).await, Origin::Wire);
+    upstream.replies(Ok(denial(Holds::NoRecords, 300)));
+    assert_eq!(origin(&names, &name_in("51.198", 3)).await, Origin::Wire);
+    assert_eq!(origin(&names, &late).await, Origin::Cache, "it failed a moment ago");
+    assert_eq!(origin(&names, &early).await, Origin::Wire);
+    assert_eq!(origin(&names, &elsewhere).await, Origin::Cache);
+    advance(SECOND).await;
+    assert_eq!(origin(&names, &late).await, Origin::Wire);
+}
+
+/// A name that fails although its zone replies is asked for again once, and then less and less often
+/// whatever is heard of others (RFC 9520 §3.2).
+#[tokio::test(start_paused = true)]
+async fn a_bad_name_in_a_good_zone_backs_off() {
+    let upstream = Scripted::new(Ok(denial(Holds::NoRecords, 300)), Duration::ZERO);
+    let names = names(&upstream, NxdomainCut::Off);
+    let (bad, mut asked) = (name(), 0);
+    for number in 0..60 {
+        upstream.replies(Err(Failure::upstream("replied SERVFAIL")));
+        asked += u32::from(origin(&names, &bad).await == Origin::Wire);
+        upstream.replies(Ok(denial(Holds::NoRecords, 300)));
+        assert_eq!(origin(&names, &name_in("51.198", 100 + number)).await, Origin::Wire);
+        advance(SECOND).await;
+    }
+    // At 0 s and, since others are answered, 1 s; then 10 s and 20 s later.
+    assert_eq!(asked, 4);
+}
+
 /// When the resolver is back, what was remembered of the outage is void.
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_forgotten_when_it_is_over() {
@@ -188,7 +239,7 @@ async fn an_outage_swallows_only_its_own_questions() {
     assert_eq!(upstream.asked(), 2, "it joined what is lost");
     assert_eq!(swallowed.await.unwrap().0.content, Content::Failed(Failure::Timeout));
     anew.await.unwrap();
-    let known = names.0.known().remembered(&name(), &*upstream, Freshness::Cached, Instant::now());
+    let known = names.0.known().remembered(&name(), &names.0, Freshness::Cached, Instant::now());
     assert_eq!(known, None);
 }
 

@@ -41,6 +41,7 @@ pub struct World {
     names: Daemon,
     asked: TapProxy,
     servers: Vec<Option<Server>>,
+    ports: Vec<u16>,
     maps: fn(Network) -> MapText,
 }
 
@@ -59,9 +60,10 @@ impl World {
         let networks: Vec<Network> = (0..count).map(|number| Network { number }).collect();
         let start = |network: &Network| Some(runtime.block_on(serve(maps(*network), 0)));
         let servers: Vec<_> = networks.iter().map(start).collect();
+        let ports = servers.iter().flatten().map(|one| one.address().port()).collect();
         let names = nsd::launch(&[zone(&networks, &servers)]);
         let asked = TapProxy::before(names.address());
-        Self { networks, runtime, names, asked, servers, maps }
+        Self { networks, runtime, names, asked, servers, ports, maps }
     }
 
     /// The settings by which a tracker finds its servers.
@@ -97,16 +99,34 @@ impl World {
     /// Ends the name server and all ALTO servers; what `then` does happens without them. Starts them
     /// again where they were.
     pub fn without_servers(&mut self, then: impl FnOnce()) {
-        let ports: Vec<u16> =
-            self.servers.iter().flatten().map(|one| one.address().port()).collect();
-        self.names.stop();
-        for server in &mut self.servers {
-            self.runtime.block_on(server.take().expect("it runs").stop());
-        }
+        self.end_name_server();
+        self.end_servers();
         then();
+        self.start_name_server();
+        self.start_servers();
+    }
+
+    /// Ends the name server.
+    pub fn end_name_server(&mut self) {
+        self.names.stop();
+    }
+
+    /// Starts the name server again where it was; it answers when this returns.
+    pub fn start_name_server(&mut self) {
         self.names.restart();
-        for (network, port) in self.networks.clone().into_iter().zip(ports) {
-            let server = self.runtime.block_on(serve((self.maps)(network), port));
+    }
+
+    /// Ends all ALTO servers.
+    pub fn end_servers(&mut self) {
+        for server in self.servers.iter_mut().filter_map(Option::take) {
+            self.runtime.block_on(server.stop());
+        }
+    }
+
+    /// Starts all ALTO servers again where they were.
+    pub fn start_servers(&mut self) {
+        for (network, port) in self.networks.iter().zip(&self.ports) {
+            let server = self.runtime.block_on(serve((self.maps)(*network), *port));
             self.servers[usize::from(network.number)] = Some(server);
         }
     }

@@ -196,25 +196,3 @@ fn a_cold_cache_shortens_the_interval() {
         assert!(wait_until(Duration::from_secs(30), is_long), "learnt by now");
     }
 }
-
-/// The name server and all ALTO servers go and come back while peers announce: each has its reply, and
-/// it is guided all the time, since what was learnt is kept.
-#[test]
-fn servers_may_come_and_go() {
-    let mut world = World::new(4);
-    let (_folder, tracker) = start(world.config(), 0);
-    let peers = filled(&world, &tracker, 60);
-    until_guided(&world, &tracker);
-    let network = world.networks[2];
-    let peer = Peer::new(network.host(9), tracker.address);
-    let check = || {
-        for _ in 0..100 {
-            let reply = peer.udp(&Ask::wanting(50));
-            check_reply(&peer, &reply, 50, &peers);
-            assert!(guided_places(network, &reply, 60) >= 40);
-        }
-    };
-    world.without_servers(check);
-    check();
-    assert!(tracker.is_running());
-}

@@ -92,10 +92,12 @@ fn a_glance_foretells() {
     check(&mut shelf, 60, false, State::Flying);
     drop(landing);
     put(&mut shelf, &server, Err(failure(&server)), now + Duration::from_secs(50));
-    check(&mut shelf, 55, true, State::Failing);
+    check(&mut shelf, 51, true, State::Failing);
+    check(&mut shelf, 52, true, State::Due);
     // Expired, and still the best there is while the server cannot be reached.
-    check(&mut shelf, 79, true, State::Failing);
-    check(&mut shelf, 80, true, State::Due);
+    put(&mut shelf, &server, Err(failure(&server)), now + Duration::from_secs(61));
+    check(&mut shelf, 62, true, State::Failing);
+    check(&mut shelf, 63, true, State::Due);
 }
 
 /// A server that wants to be asked each time is, by whoever waits; announces go by what one of them
@@ -139,21 +141,104 @@ fn flights() {
     assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Fetch(None)));
 }
 
-/// A server that fails is left alone twice as long each time, an hour at most; success forgives.
+/// A server that fails is left alone twice as long each time, an hour at most; success forgives. One
+/// that fails as if it had just been ended is left alone shorter at first than one that we refuse.
 #[test]
 fn pauses_grow() {
-    let (mut shelf, mut now, server) = (Shelf::new(1 << 20), Instant::now(), uri(1));
-    for pause in [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600] {
-        put(&mut shelf, &server, Err(failure(&server)), now);
-        now += Duration::from_secs(pause - 1);
-        assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Failing(_)), "{pause}");
-        now += Duration::from_secs(1);
-        assert!(matches!(shelf.look(&server, Asker::Waiting, now), Look::Fetch(_)), "{pause}");
+    let server = uri(1);
+    for (error, first) in [(status(&server, 503, None), 5), (status(&server, 404, None), 30)] {
+        let (mut shelf, mut now) = (Shelf::new(1 << 20), Instant::now());
+        let first_pause = Duration::from_secs(first);
+        for doublings in 0..12 {
+            let pause = (first_pause * (1 << doublings)).min(LONGEST_PAUSE);
+            put(&mut shelf, &server, Err(error.clone()), now);
+            now += pause - Duration::from_secs(1);
+            let look = shelf.look(&server, Asker::Waiting, now);
+            assert!(matches!(look, Look::Failing(_)), "{pause:?}");
+            now += Duration::from_secs(1);
+            let look = shelf.look(&server, Asker::Waiting, now);
+            assert!(matches!(look, Look::Fetch(_)), "{pause:?}");
+        }
+        put(&mut shelf, &server, Ok(loaded(&server, now)), now);
+        now += MINUTE;
+        put(&mut shelf, &server, Err(error), now);
+        assert!(matches!(shelf.look(&server, Asker::Waiting, now + first_pause), Look::Fetch(_)));
     }
-    put(&mut shelf, &server, Ok(loaded(&server, now)), now);
-    now += MINUTE;
-    put(&mut shelf, &server, Err(failure(&server)), now);
-    assert!(matches!(shelf.look(&server, Asker::Waiting, now + FIRST_PAUSE), Look::Fetch(_)));
+}
+
+/// While a host cannot be reached one fetch after the other looks whether it is back, whichever of its
+/// servers is wanted; as soon as it is, nothing is left alone because of the outage.
+#[test]
+fn an_outage_ends_for_all_servers_of_a_host() {
+    let (mut shelf, start) = (Shelf::new(1 << 20), Instant::now());
+    let server = |path: &str| uri(1).join(path).unwrap();
+    let (one, two, three) = (server("one"), server("two"), server("three"));
+    let mut now = start;
+    put(&mut shelf, &one, Err(failure(&one)), now);
+    put(&mut shelf, &two, Err(failure(&two)), now);
+    for _ in 0..30 {
+        let soon = now + Duration::from_millis(1_900);
+        for server in [&one, &two, &three] {
+            let look = shelf.look(server, Asker::Announces, soon);
+            assert!(matches!(look, Look::Failing(_)), "{server} {:?}", soon - start);
+            assert_eq!(shelf.glance(server, soon).state, State::Failing);
+        }
+        assert!(matches!(shelf.look(&uri(2), Asker::Announces, soon), Look::Fetch(None)));
+        now += Duration::from_secs(2);
+        assert_eq!(shelf.glance(&two, now).state, State::Due);
+        let (landing, flight) = watch::channel(None);
+        shelf.take_off(&two, flight, now);
+        let look = shelf.look(&one, Asker::Announces, now + Duration::from_secs(3));
+        assert!(matches!(look, Look::Failing(_)), "one at a time");
+        drop(landing);
+        let _ = shelf.land(&two, Err(failure(&two)), now);
+    }
+    now += Duration::from_secs(2);
+    put(&mut shelf, &two, Ok(loaded(&two, now)), now);
+    assert_eq!(shelf.glance(&one, now).state, State::Due);
+    assert!(matches!(shelf.look(&one, Asker::Announces, now), Look::Fetch(None)));
+    assert!(shelf.failing(&one, now).is_none());
+}
+
+/// A host replies again, though not with what was wanted: the outage is over, and each server of it
+/// has only its own failures.
+#[test]
+fn any_reply_ends_an_outage() {
+    let (mut shelf, start) = (Shelf::new(1 << 20), Instant::now());
+    let (one, two) = (uri(1), uri(1).join("two").unwrap());
+    put(&mut shelf, &one, Err(failure(&one)), start);
+    put(&mut shelf, &two, Err(failure(&two)), start);
+    let now = start + Duration::from_secs(2);
+    put(&mut shelf, &two, Err(status(&two, 503, None)), now);
+    assert!(matches!(shelf.look(&one, Asker::Announces, now), Look::Fetch(None)));
+    assert!(matches!(shelf.look(&two, Asker::Announces, now), Look::Failing(_)));
+}
+
+/// Hosts that are away for long are looked for less and less often, a sixtieth of the time they have
+/// been away; and few at a time, so that they leave places for those that are there.
+#[test]
+fn long_outages_are_looked_into_less_often() {
+    let (mut shelf, start) = (Shelf::new(1 << 20), Instant::now());
+    put(&mut shelf, &uri(1), Err(failure(&uri(1))), start);
+    let hour = start + Duration::from_secs(3_600);
+    put(&mut shelf, &uri(1), Err(failure(&uri(1))), hour);
+    assert_eq!(shelf.glance(&uri(1), hour + Duration::from_secs(59)).state, State::Failing);
+    assert_eq!(shelf.glance(&uri(1), hour + Duration::from_secs(60)).state, State::Due);
+
+    (2..9).for_each(|number| put(&mut shelf, &uri(number), Err(failure(&uri(number))), hour));
+    let now = hour + Duration::from_secs(2);
+    let mut landings = Vec::new();
+    for number in 2..9 {
+        if shelf.glance(&uri(number), now).state == State::Due {
+            let (landing, flight) = watch::channel(None);
+            shelf.take_off(&uri(number), flight, now);
+            landings.push(landing);
+        }
+    }
+    assert_eq!(landings.len(), 4);
+    landings.pop();
+    assert_eq!(shelf.glance(&uri(8), now).state, State::Due);
+    assert_eq!(shelf.glance(&uri(9), now).state, State::Due, "it is not known to be away");
 }
 
 /// A table that has expired is used for an hour more while its server cannot be reached, marked; one
