@@ -81,6 +81,24 @@ impl Directory {
         size_of_val(&*self.lines) + size_of_val(&*self.cells)
     }
 
+    /// Where each interval starts, and its code, ascending. Neighbours may have one code.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let of_16s = (0..=u16::MAX).map(|slot| (u32::from(slot) << 16, slot));
+        of_16s.flat_map(move |(base, slot)| {
+            let line = &self.lines[usize::from(slot)];
+            line.starts(&self.cells).flat_map(move |(place, cell)| {
+                let start = base | u32::from(place) << 8;
+                let plain = (cell < ESCAPE).then_some((start, u32::from(cell)));
+                let split = cell.checked_sub(ESCAPE).map(|which| {
+                    self.lines[line.deeper as usize + usize::from(which)].starts(&self.cells)
+                });
+                let inside = split.into_iter().flatten();
+                let escaped = inside.map(move |(at, cell)| (start | u32::from(at), cell.into()));
+                plain.into_iter().chain(escaped)
+            })
+        })
+    }
+
     #[inline]
     fn cell(&self, address: Ipv4Addr) -> usize {
         let [a, b, c, _] = address.octets();
@@ -102,6 +120,13 @@ impl Directory {
 }
 
 impl Line {
+    /// The places that change what holds, and the cells that hold from there.
+    fn starts<'c>(&'c self, cells: &'c [u16]) -> impl Iterator<Item = (u8, u16)> + 'c {
+        let changes = |place: &u8| self.changes[usize::from(*place >> 6)] >> (place & 63) & 1 == 1;
+        let starts = (0..=u8::MAX).filter(move |place| *place == 0 || changes(place));
+        starts.map(|place| (place, cells[self.cell(place)]))
+    }
+
     /// The cell of a place.
     #[inline]
     fn cell(&self, place: u8) -> usize {
