@@ -20,9 +20,9 @@ use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 pub fn guidance(maps: &Maps, host: IpAddr, lifetime: Duration) -> Result<Fitted, NoGuidance> {
     let table = maps.table();
     let own = table.prefixes().pid(host).ok_or(NoGuidance::NoPid)?;
-    let costs: Vec<_> = table.costs().row(own).collect();
-    let whole = whole(costs.iter().map(|(_, cost)| *cost));
-    let costs: HashMap<_, _> = costs.into_iter().map(|(pid, cost)| (pid, whole(cost))).collect();
+    let row = || table.costs().row(own);
+    let whole = whole(&row().map(|(_, cost)| cost).collect::<Vec<_>>());
+    let costs: HashMap<_, _> = row().map(|(pid, cost)| (pid, whole(cost))).collect();
     let ranges = table.prefixes().ranges();
     let ranges = ranges.filter_map(|(first, last, pid)| Some((first, last, *costs.get(&pid)?)));
     let prefixes = joined(ranges).flat_map(|(first, last, cost)| {
@@ -32,16 +32,16 @@ pub fn guidance(maps: &Maps, host: IpAddr, lifetime: Duration) -> Result<Fitted,
 }
 
 /// How costs are told as whole numbers: as they are, or by their rank.
-fn whole(costs: impl Iterator<Item = f64> + Clone) -> impl Fn(f64) -> u32 {
+fn whole(costs: &[f64]) -> impl Fn(f64) -> u32 + use<> {
     let exact = |cost: f64| {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is compared
         let whole = cost as u32;
         (f64::from(whole).to_bits() == cost.to_bits()).then_some(whole)
     };
     // Costs are not negative, so their bits are in the order of their values.
-    let ranks: BTreeSet<u64> = costs.clone().map(f64::to_bits).collect();
+    let ranks: BTreeSet<u64> = costs.iter().map(|cost| cost.to_bits()).collect();
     let ranks: Vec<u64> = ranks.into_iter().collect();
-    let all_exact = costs.clone().all(|cost| exact(cost).is_some());
+    let all_exact = costs.iter().all(|cost| exact(*cost).is_some());
     move |cost| match exact(cost).filter(|_| all_exact) {
         Some(whole) => whole,
         None => {
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn costs_as_they_are_or_by_rank() {
         let told = |costs: &[f64]| {
-            let whole = whole(costs.iter().copied());
+            let whole = whole(costs);
             costs.iter().map(|cost| whole(*cost)).collect::<Vec<_>>()
         };
         assert_eq!(told(&[7.0, 0.0, 4_294_967_295.0]), [7, 0, u32::MAX]);
