@@ -13,6 +13,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Lease>, Fault> {
     let mut tokens = Tokens { text, at: 0 };
     let mut statement = Vec::new();
     loop {
+        tokens.skip_blanks();
         let at = tokens.at;
         let broken = || Fault::Syntax { line: 1 + text[..at].matches('\n').count() };
         match tokens.next().map_err(|NoToken| broken())? {
@@ -180,8 +181,8 @@ struct Tokens<'t> {
 struct NoToken;
 
 impl<'t> Tokens<'t> {
+    /// The token that begins here.
     fn next(&mut self) -> Result<Option<Token<'t>>, NoToken> {
-        self.skip_blanks();
         let rest = &self.text[self.at..];
         let Some(first) = rest.bytes().next() else { return Ok(None) };
         let (length, token) = match first {

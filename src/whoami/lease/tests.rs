@@ -239,7 +239,7 @@ fn what_is_refused() {
         ("lease {\n  interface \"a\nb\";\n}\n", syntax(2)),
         ("lease {\n  interface \"../../etc\";\n}\n", syntax(2)),
         ("lease {\n  fixed-address 1.2.3;\n}\n", syntax(2)),
-        ("lease {\n  expire 2 2026/12/01;\n  option\n", syntax(3)),
+        ("lease {\n  expire 2 2026/12/01;\n  option\n", syntax(4)),
         ("lease {\n  expire 2 tomorrow noon;\n}\n", syntax(2)),
         ("lease { a { b { c { d {\n", syntax(1)),
         ("}\n", syntax(1)),

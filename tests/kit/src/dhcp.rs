@@ -53,8 +53,8 @@ impl DhcpServer {
             names.plain.map(|name| format!("--dhcp-option-force=option:domain-name,{name}")),
         ];
         let leases = format!("--dhcp-leasefile={}", folder.path().join("leases").display());
-        let own =
-            ["--keep-in-foreground", "--log-facility=-", "--conf-file=/dev/null", "--user=root"];
+        // As a daemon it would become another user, and in a namespace there is one alone.
+        let own = ["--no-daemon", "--conf-file=/dev/null"];
         let how = ["--port=0", "--interface=far", "--enable-ra", "--log-dhcp"];
         let ranges = [
             "--dhcp-range=198.51.100.50,198.51.100.60,1h",
@@ -76,6 +76,7 @@ impl DhcpServer {
     /// If one of them does not start.
     pub fn kea(names: Names<'_>) -> Self {
         let folder = ready();
+        own("/var/lib/kea");
         let option = |name: &str, value: Option<&str>| {
             value.map(|value| {
                 format!(r#"{{"name": "{name}", "data": "{value}", "always-send": true}}"#)
@@ -160,6 +161,12 @@ fn ready() -> TempDir {
     };
     assert!(wait_until(PATIENCE, settled), "link-local addresses stay tentative");
     tempfile::Builder::new().prefix("alto-testkit-").tempdir().expect("a temporary folder")
+}
+
+/// A folder of the machine's becomes the test's own, and empty.
+fn own(folder: &str) {
+    assert!(Path::new(folder).is_dir(), "{folder} is missing: run `make check`");
+    run("mount", &["-t", "tmpfs", "none", folder]);
 }
 
 /// Takes the near end's address away, for a client to get one; its routes go with it.

@@ -122,8 +122,10 @@ impl Directory {
 impl Line {
     /// The places that change what holds, and the cells that hold from there.
     fn starts<'c>(&'c self, cells: &'c [u16]) -> impl Iterator<Item = (u8, u16)> + 'c {
-        let changes = |place: &u8| self.changes[usize::from(*place >> 6)] >> (place & 63) & 1 == 1;
-        let starts = (0..=u8::MAX).filter(move |place| *place == 0 || changes(place));
+        let changes = (0..=3_u8).flat_map(move |word| {
+            ones(self.changes[usize::from(word)]).map(move |bit| word << 6 | bit)
+        });
+        let starts = std::iter::once(0).chain(changes.filter(|place| *place != 0));
         starts.map(|place| (place, cells[self.cell(place)]))
     }
 
@@ -213,6 +215,15 @@ impl Split<'_> {
         }
         line.finished()
     }
+}
+
+/// The places of the bits that are set.
+fn ones(mut word: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let bit = u8::try_from(word.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+        word &= word - 1;
+        Some(bit)
+    })
 }
 
 fn code(interval: Interval<u32>) -> u16 {

@@ -1,12 +1,12 @@
 //! Real DHCP clients, which keep their leases where they always do: these places are the test's own.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{INTERFACE, PATIENCE};
+use super::{INTERFACE, PATIENCE, own};
 use crate::namespace::run;
 use crate::process::{Process, installed, wait_until};
 
@@ -167,12 +167,6 @@ fn address_of(family: &str) -> bool {
     let output = output.expect("ip runs");
     let said = String::from_utf8_lossy(&output.stdout);
     said.contains("inet") && !said.contains("tentative")
-}
-
-/// A folder of the machine's becomes the test's own, and empty.
-fn own(folder: &str) {
-    assert!(Path::new(folder).is_dir(), "{folder} is missing: run `make check`");
-    run("mount", &["-t", "tmpfs", "none", folder]);
 }
 
 fn folder() -> TempDir {
