@@ -76,7 +76,6 @@ impl DhcpServer {
     /// If one of them does not start.
     pub fn kea(names: Names<'_>) -> Self {
         let folder = ready();
-        own("/var/lib/kea");
         let option = |name: &str, value: Option<&str>| {
             value.map(|value| {
                 format!(r#"{{"name": "{name}", "data": "{value}", "always-send": true}}"#)
@@ -84,9 +83,15 @@ impl DhcpServer {
         };
         let v4 = [option("v4-access-domain", names.access), option("domain-name", names.plain)];
         let v6 = [option("v6-access-domain", names.access)];
+        // Where it keeps its own identifier.
+        let data = format!(r#""data-directory": "{}","#, folder.path().display());
         let files = [
-            ("kea-dhcp4", "kea-dhcp4-server", kea("4", "198.51.100", "0/24", "50", "60", &v4)),
-            ("kea-dhcp6", "kea-dhcp6-server", kea("6", "2001:db8:1:", ":/64", ":50", ":60", &v6)),
+            ("kea-dhcp4", "kea-dhcp4-server", kea("4", "198.51.100", "0/24", "50", "60", "", &v4)),
+            (
+                "kea-dhcp6",
+                "kea-dhcp6-server",
+                kea("6", "2001:db8:1:", ":/64", ":50", ":60", &data, &v6),
+            ),
         ];
         // It writes locks and the like, unless told not to, or elsewhere.
         let place = folder.path().display();
@@ -127,6 +132,7 @@ fn kea(
     subnet: &str,
     low: &str,
     high: &str,
+    more: &str,
     options: &[Option<String>],
 ) -> String {
     let options: Vec<&str> = options.iter().flatten().map(String::as_str).collect();
@@ -135,7 +141,7 @@ fn kea(
         r#"{{"Dhcp{family}": {{
   "interfaces-config": {{"interfaces": ["{FAR}"]}},
   "lease-database": {{"type": "memfile", "persist": false}},
-  "valid-lifetime": 3600,
+  "valid-lifetime": 3600, {more}
   "option-data": [{options}],
   "subnet{family}": [{{"subnet": "{net}{dot}{subnet}", "interface": "{FAR}",
     "pools": [{{"pool": "{net}{dot}{low} - {net}{dot}{high}"}}]}}],
@@ -148,7 +154,9 @@ fn kea(
 /// interfaces.
 fn ready() -> TempDir {
     // As the test's network sees them; otherwise it is the machine's.
-    run("mount", &["-t", "sysfs", "-o", "ro", "none", "/sys"]);
+    if !Path::new("/sys/class/net").join(INTERFACE).exists() {
+        run("mount", &["-t", "sysfs", "-o", "ro", "none", "/sys"]);
+    }
     run("ip", &["-n", "outside", "addr", "replace", OUTSIDE_V6, "dev", FAR, "nodad"]);
     let settled = || {
         let said = |end: &[&str]| {

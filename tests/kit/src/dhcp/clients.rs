@@ -70,7 +70,7 @@ pub fn dhclient(family: &str, asks: Asks) -> Client {
 pub fn dhcpcd() -> Client {
     let folder = folder();
     own("/var/lib/dhcpcd");
-    let options = "option domain_name, access_domain, dhcp6_access_domain\nnoarp\n";
+    let options = "option domain_name, access_domain\noption dhcp6_access_domain\nnoarp\n";
     let configuration = write(&folder, "conf", options);
     let words = ["-B", "-f", text(&configuration), "-c", "/bin/true", INTERFACE];
     let process = start("dhcpcd", "dhcpcd-base", &words, &folder);
