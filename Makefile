@@ -10,6 +10,8 @@ PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-ser
 PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
 PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal strace
 PACKAGES += opentracker libowfat-dev
+# DHCP servers, and clients with their lease files.
+PACKAGES += dnsmasq-base kea-dhcp4-server kea-dhcp6-server isc-dhcp-client dhcpcd-base network-manager dbus
 
 check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"

@@ -10,6 +10,9 @@ mod log;
 #[cfg(feature = "guidance")]
 mod opentracker;
 mod registry;
+#[cfg(feature = "whoami")]
+#[cfg_attr(docsrs, doc(cfg(feature = "whoami")))]
+pub mod whoami;
 
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]

@@ -1,5 +1,6 @@
 //! The backend: walks through reverse DNS for one peer at a time, many at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,15 @@ use alto_discovery_core::{
 };
 use tokio::time::Instant;
 
-use crate::NAME;
 use crate::config::DnsConfig;
 use crate::lifetimes::Lifetimes;
 use crate::names::Names;
 use crate::pace::Pace;
-use crate::plan::is_refused;
+use crate::plan::{Granularity, is_refused};
 use crate::resolvers::Resolvers;
 use crate::upstream::Upstream;
 use crate::walk::{Rules, Walk};
+use crate::{APPROACH_OF_PEERS, NAME};
 
 /// The most time one call takes; a caller may give it less.
 const CALL: Duration = Duration::from_secs(3);
@@ -71,14 +72,35 @@ impl DnsBackend {
         self.upstream.questions_sent()
     }
 
+    /// The servers that an access network names at its own domain name (lower case, absolute), to `host`
+    /// within it (RFC 7286 §3.2): the second half of what a peer does to find its own server. What is
+    /// found holds for that host alone. Must be polled inside a tokio runtime with time and I/O.
+    ///
+    /// # Errors
+    /// [`Error::NoServer`] only if the name surely has no matching record, [`Error::Invalid`] if it is
+    /// no name.
+    pub async fn at_domain(
+        &self,
+        name: &Arc<str>,
+        host: IpAddr,
+        call: &Call,
+    ) -> Result<Arc<Answer>, Error> {
+        let rules = Rules { granularity: Granularity::Host, ..self.rules.clone() };
+        let answer = self.follow(Walk::at(name, host, &rules)?, call).await?;
+        Ok(Arc::new(Answer { approach: APPROACH_OF_PEERS, ..answer }))
+    }
+
     async fn walk(&self, peer: &Peer<'_>, call: &Call) -> Result<Arc<Answer>, Error> {
+        self.follow(Walk::of(peer, &self.rules)?, call).await.map(Arc::new)
+    }
+
+    async fn follow(&self, mut walk: Walk<'_>, call: &Call) -> Result<Answer, Error> {
         let end = call.end_within(CALL, Instant::now());
-        let mut walk = Walk::of(peer, &self.rules)?;
         self.ask_all(&mut walk, end, call.freshness).await;
         if end.saturating_duration_since(Instant::now()) >= WORTH_A_RETRY && walk.retry() {
             self.ask_all(&mut walk, end, Freshness::Refresh).await;
         }
-        walk.outcome().map(Arc::new)
+        walk.outcome()
     }
 
     async fn ask_all(&self, walk: &mut Walk<'_>, end: Instant, freshness: Freshness) {

@@ -58,6 +58,8 @@ pub use config::DnsConfig;
 
 /// The backend's name.
 const NAME: &str = "dns";
-/// Its numbers in the draft's comparison: by the address, and by the peer ID.
+/// Its numbers in the draft's comparison: by the address, by the peer ID, and by the name of the peer's
+/// own network, which a peer asks to tell it to others.
 const APPROACH: u8 = 1;
 const APPROACH_BY_ID: u8 = 3;
+const APPROACH_OF_PEERS: u8 = 5;

@@ -9,6 +9,7 @@ use data_encoding::BASE32HEX_NOPAD;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::NAME;
+use crate::domain::{name_of, text_of};
 
 /// The prefix lengths asked for, longest first (RFC 8686 §3.4, Table 1), and the labels that each
 /// name has lost from the full-length one (§3.3).
@@ -119,6 +120,21 @@ impl Plan {
                 .unwrap_or_default(),
         };
         Ok(Self { rungs, fallback })
+    }
+
+    /// One name of the caller's own, asked for the sake of a host, and no other (RFC 7286 §3.2). `name` is
+    /// lower case, absolute.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if that is no name.
+    pub fn at(name: &Arc<str>, host: IpAddr) -> Result<Self, Error> {
+        let is_name = name_of(name).is_some_and(|read| text_of(&read) == *name);
+        if !is_name {
+            let message = format!("`{}` is no absolute domain name", name.escape_debug());
+            return Err(Error::invalid(code::INVALID_INPUT, message));
+        }
+        let rung = Rung { name: Arc::clone(name), net: host.to_canonical().into(), id: None };
+        Ok(Self { rungs: vec![rung], fallback: Vec::new() })
     }
 }
 

@@ -7,6 +7,7 @@
 //! walk.outcome()
 //! ```
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,7 +150,20 @@ impl<'r> Walk<'r> {
     /// If there is nothing to ask; see [`Plan::new`].
     pub fn of(peer: &Peer<'_>, rules: &'r Rules) -> Result<Self, Error> {
         let plan = Plan::of(peer, rules.granularity, rules.transition, rules.policy)?;
-        let peer = peer.net();
+        Ok(Self::along(plan, peer.net(), rules))
+    }
+
+    /// The walk at a name of the caller's own, for the sake of `host`: what an access network says of
+    /// itself (RFC 7286 §3.2).
+    ///
+    /// # Errors
+    /// If that is no name; see [`Plan::at`].
+    pub fn at(name: &Arc<str>, host: IpAddr, rules: &'r Rules) -> Result<Self, Error> {
+        let plan = Plan::at(name, host)?;
+        Ok(Self::along(plan, host.to_canonical().into(), rules))
+    }
+
+    fn along(plan: Plan, peer: IpNet, rules: &'r Rules) -> Self {
         let ladders = [Ladder::Own, Ladder::Fallback].into_iter();
         let ladders = ladders.take(if plan.fallback.is_empty() { 1 } else { 2 });
         let rounds = ladders
@@ -159,7 +173,7 @@ impl<'r> Walk<'r> {
         let path = Path::default();
         let mut walk = Self { rules, peer, plan, rounds, memo, asked: 0, retried: false, path };
         walk.enter_rung();
-        Ok(walk)
+        walk
     }
 
     /// The next name to ask; `None` once the outcome is certain.

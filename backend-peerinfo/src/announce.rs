@@ -1,4 +1,6 @@
-//! Finds what a peer sent about its ALTO server, in HTTP queries and UDP options. Pure.
+//! Finds what a peer sent about its ALTO server, in HTTP queries and UDP options, and writes it. Pure.
+
+mod write;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,6 +8,11 @@ use std::fmt;
 use alto_discovery_core::Hints;
 use data_encoding::BASE64URL_NOPAD;
 
+pub use write::{as_options, guidance_parameter, uri_parameter};
+
+/// What stands in a query before the URI of a directory, and before guidance.
+const URI_KEY: &str = "alto=";
+const GUIDANCE_KEY: &str = "altog=";
 /// The option that carries the URI of a directory.
 pub const OPTION_URI: u8 = 0xA5;
 /// The option that carries guidance, or a part of it.
@@ -81,9 +88,9 @@ fn in_query(text: &[u8]) -> Sent<'_> {
     };
     let mut sent = Sent::default();
     for pair in query.split(|octet| *octet == b'&') {
-        if let Some(value) = pair.strip_prefix(b"alto=") {
+        if let Some(value) = pair.strip_prefix(URI_KEY.as_bytes()) {
             once(&mut sent.uri, || percent_decoded(value, MOST_URI));
-        } else if let Some(value) = pair.strip_prefix(b"altog=") {
+        } else if let Some(value) = pair.strip_prefix(GUIDANCE_KEY.as_bytes()) {
             once(&mut sent.guidance, || base64_decoded(value));
         }
     }

@@ -8,6 +8,8 @@
 //! Numbers are big-endian. Lower costs are better, the longest match counts, and who matches no entry is
 //! not ranked.
 
+mod fit;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,6 +19,8 @@ use alto_discovery_core::{PeerCost, PeerCosts};
 use ipnet::IpNet;
 
 use crate::announce::MOST_GUIDANCE;
+
+pub use fit::{Fitted, fit};
 
 /// The most entries.
 pub const MOST_ENTRIES: usize = 128;
@@ -72,10 +76,15 @@ pub fn write(costs: &PeerCosts) -> Option<Vec<u8>> {
             IpAddr::V6(address) => (6, address.octets().to_vec()),
         };
         octets.extend([family, net.prefix_len()]);
-        octets.extend(&address[..usize::from(net.prefix_len().div_ceil(8))]);
+        octets.extend(&address[..octets_of(*net)]);
         octets.extend(cost.to_be_bytes());
     }
     read(&octets).is_ok().then_some(octets)
+}
+
+/// How many octets of an address an entry for a prefix has.
+fn octets_of(net: IpNet) -> usize {
+    usize::from(net.prefix_len().div_ceil(8))
 }
 
 fn entry(input: &mut Input<'_>) -> Result<PeerCost, Fault> {

@@ -49,6 +49,14 @@ pub(crate) enum Command {
     },
     /// Serve ALTO (RFC 7285) from CSV files, which may change meanwhile, until interrupted.
     Serve(crate::serve::ServeOptions),
+    /// Find the ALTO server that speaks for this host, and say what to tell trackers of it.
+    ///
+    /// By the name of the access network (RFC 7286): the user's word, or what DHCP says.
+    #[command(
+        after_help = "Exit status: 0 found, 1 surely none, 2 usage, 3 unavailable, 4 no name of a network, or \
+refused, 5 bogus. Found if any network has a server; else the gravest."
+    )]
+    Whoami(crate::whoami::WhoamiOptions),
     /// Print the completions for a shell.
     Completions {
         /// The shell.

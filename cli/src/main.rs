@@ -20,6 +20,7 @@ mod report;
 mod serve;
 mod setup;
 mod stage;
+mod whoami;
 mod zone;
 
 use std::io::Write as _;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
         Command::Serve(options) => serve::run(&options),
+        Command::Whoami(options) => whoami::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),
         Command::Man { command } => paperwork::man(command.as_deref()),
     };

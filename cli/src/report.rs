@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use alto_discovery::core::duration_text;
 use alto_discovery::{
-    Answer, Error, Guide, IdScope, Origin, PeerId, Scope, Server, Trace, Validity, code,
+    Answer, Error, Guide, IdScope, Origin, PeerId, Scope, Server, Trace, Trust, Validity, code,
 };
 use serde::Serialize;
 use tokio::time::Instant;
@@ -60,14 +60,7 @@ pub(crate) struct Report {
 impl Report {
     /// Its part of the exit status.
     pub(crate) fn status(&self) -> Status {
-        match &self.result {
-            Ok(_) => Status::Found,
-            Err(Error::NoServer(_)) => Status::None,
-            Err(Error::Unavailable { .. }) => Status::Unavailable,
-            Err(error @ Error::Rejected { .. }) if error.code() == code::BOGUS => Status::Bogus,
-            Err(Error::Rejected { .. } | Error::NotApplicable { .. }) => Status::Refused,
-            Err(_) => Status::Usage,
-        }
+        self.result.as_ref().map_or_else(error_status, |_| Status::Found)
     }
 
     /// One JSON object on one line.
@@ -163,14 +156,7 @@ impl Report {
     }
 
     fn outcome(&self) -> &'static str {
-        match &self.result {
-            Ok(_) => "found",
-            Err(Error::NoServer(_)) => "none",
-            Err(Error::Unavailable { .. }) => "unavailable",
-            Err(Error::Rejected { .. }) => "rejected",
-            Err(Error::NotApplicable { .. }) => "not-applicable",
-            Err(_) => "invalid",
-        }
+        self.result.as_ref().map_or_else(outcome_name, |_| "found")
     }
 
     fn record(&self) -> Record<'_> {
@@ -207,8 +193,7 @@ impl Report {
                 .iter()
                 .map(|step| &*step.subject)
                 .collect(),
-            error: error
-                .map(|error| ErrorRecord { code: error.code(), message: error.to_string() }),
+            error: error.map(ErrorRecord::of),
         }
     }
 
@@ -221,6 +206,28 @@ impl Report {
             Err(_) => Dnssec::Unknown,
         }
         .as_str()
+    }
+}
+
+/// The part of the exit status of something that was not found.
+pub(crate) fn error_status(error: &Error) -> Status {
+    match error {
+        Error::NoServer(_) => Status::None,
+        Error::Unavailable { .. } => Status::Unavailable,
+        Error::Rejected { .. } if error.code() == code::BOGUS => Status::Bogus,
+        Error::Rejected { .. } | Error::NotApplicable { .. } => Status::Refused,
+        _ => Status::Usage,
+    }
+}
+
+/// What came of something that was not found, in a word.
+pub(crate) fn outcome_name(error: &Error) -> &'static str {
+    match error {
+        Error::NoServer(_) => "none",
+        Error::Unavailable { .. } => "unavailable",
+        Error::Rejected { .. } => "rejected",
+        Error::NotApplicable { .. } => "not-applicable",
+        _ => "invalid",
     }
 }
 
@@ -251,7 +258,7 @@ fn id_text(id: &IdScope) -> String {
 }
 
 /// Whole seconds; a part of one counts, so that a fact just learnt shows its whole lifetime.
-fn seconds_left(left: Duration) -> u64 {
+pub(crate) fn seconds_left(left: Duration) -> u64 {
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
@@ -277,7 +284,7 @@ struct Record<'r> {
 }
 
 #[derive(Serialize)]
-struct ServerRecord<'r> {
+pub(crate) struct ServerRecord<'r> {
     uri: &'r str,
     order: u16,
     preference: u16,
@@ -286,7 +293,13 @@ struct ServerRecord<'r> {
 }
 
 impl<'r> ServerRecord<'r> {
-    fn of(server: &'r Server) -> Self {
+    /// One that the user named.
+    pub(crate) fn configured(uri: &'r url::Url) -> Self {
+        let trust = Trust::Configured.as_str();
+        Self { uri: uri.as_str(), order: 0, preference: 0, name: None, trust }
+    }
+
+    pub(crate) fn of(server: &'r Server) -> Self {
         Self {
             uri: server.uri.as_str(),
             order: server.order,
@@ -322,7 +335,13 @@ struct ScopeRecord {
 }
 
 #[derive(Serialize)]
-struct ErrorRecord {
+pub(crate) struct ErrorRecord {
     code: &'static str,
     message: String,
+}
+
+impl ErrorRecord {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self { code: error.code(), message: error.to_string() }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alto_discovery_core::{self as core, Policy};
 use alto_fetch::{FetchConfig, Fetcher, Freshness};
@@ -144,6 +145,11 @@ impl Guidance {
     /// server cannot be reached (a warning `stale` marks it): no I/O, no waiting.
     pub fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
         self.store.known(server, now)
+    }
+
+    /// How long the table at hand of a server stays fresh, as HTTP says; `None` if there is none.
+    pub fn fresh_for(&self, server: &Url, now: Instant) -> Option<Duration> {
+        self.store.fresh_for(server, now)
     }
 
     /// What is at hand of a server, and whether to [`prepare`](Self::prepare) it

@@ -123,6 +123,12 @@ impl Shelf {
         self.servers.get(server)?.best(Asker::Announces, now).cloned()
     }
 
+    /// How long what is held of a server stays fresh, as HTTP says.
+    pub(crate) fn fresh_for(&self, server: &Url, now: Instant) -> Option<Duration> {
+        let held = self.servers.get(server)?.held.as_ref()?;
+        Some(held.life.by_http().left(now))
+    }
+
     /// Why a server is left alone now, if it failed a short time ago.
     pub(crate) fn failing(&self, server: &Url, now: Instant) -> Option<Error> {
         self.servers.get(server)?.pausing(server, &self.reach, now).cloned()

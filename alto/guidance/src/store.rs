@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -52,6 +53,11 @@ impl Store {
     /// The table of a server if it is fresh, or its server cannot be reached: no I/O, no waiting.
     pub(crate) fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
         self.shelf().known(server, now)
+    }
+
+    /// How long what is held of a server stays fresh, as HTTP says.
+    pub(crate) fn fresh_for(&self, server: &Url, now: Instant) -> Option<Duration> {
+        self.shelf().fresh_for(server, now)
     }
 
     /// Why a server is left alone now, if it failed a short time ago.

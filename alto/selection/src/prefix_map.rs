@@ -113,6 +113,22 @@ impl PrefixMap {
         self.has_gaps
     }
 
+    /// All addresses that have a PID as ranges (first, last, PID) that do not overlap, ascending, IPv4
+    /// first: what each address gets by longest-prefix match. Neighbours may have one PID.
+    pub fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Pid)> + '_ {
+        let v4: Box<dyn Iterator<Item = (u32, u32)>> = match &self.v4 {
+            V4::Directory(directory) => Box::new(directory.starts()),
+            V4::Tree(tree) => Box::new(tree.starts().map(|(start, code)| (narrowed(start), code))),
+        };
+        let v4 = ranges(v4, u32::MAX, |start| start - 1).map(|(first, last, pid)| {
+            (Ipv4Addr::from_bits(first).into(), Ipv4Addr::from_bits(last).into(), pid)
+        });
+        let v6 = ranges(self.v6.starts(), u128::MAX, |start| start - 1);
+        v4.chain(v6.map(|(first, last, pid)| {
+            (Ipv6Addr::from_bits(first).into(), Ipv6Addr::from_bits(last).into(), pid)
+        }))
+    }
+
     /// How many prefixes it was built from.
     pub fn prefixes(&self) -> usize {
         self.prefixes
@@ -155,6 +171,26 @@ fn widen(intervals: &[Interval<u32>]) -> Vec<Interval<u128>> {
 /// An IPv4 address as the high bits of a tree's key.
 fn widened(address: Ipv4Addr) -> u128 {
     u128::from(address.to_bits()) << 96
+}
+
+/// The IPv4 address in the high bits of a tree's key.
+fn narrowed(key: u128) -> u32 {
+    u32::try_from(key >> 96).unwrap_or(u32::MAX) // 32 bits always fit
+}
+
+/// Each start with the address before the next one; those without a PID are left out.
+fn ranges<A: Copy>(
+    starts: impl Iterator<Item = (A, u32)>,
+    most: A,
+    before: fn(A) -> A,
+) -> impl Iterator<Item = (A, A, Pid)> {
+    let mut starts = starts.peekable();
+    let range = move || {
+        let (first, code) = starts.next()?;
+        let last = starts.peek().map_or(most, |(next, _)| before(*next));
+        Some((first, last, Pid::from_code(code)))
+    };
+    std::iter::from_fn(range).filter_map(|(first, last, pid)| Some((first, last, pid?)))
 }
 
 /// Why prefixes make no map.

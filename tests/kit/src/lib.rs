@@ -11,6 +11,7 @@
 //! - [`acts`]: a web server, with or without TLS, that misbehaves as told;
 //! - [`nginx`]: a real web server in front of another, with TLS and a cache;
 //! - [`namespace`]: a network of the test's own, with counters of packets in the kernel;
+//! - [`dhcp`]: real DHCP servers and clients in it;
 //! - [`spellings`]: of hosts that must not be contacted;
 //! - [`pki`]: an authority that only the test trusts;
 //! - [`tap`]: a proxy that notes the queries a name server gets;
@@ -34,6 +35,7 @@ pub mod bench;
 pub mod bind;
 pub mod client;
 pub mod control;
+pub mod dhcp;
 pub mod dns_zone;
 pub mod http;
 pub mod knot;

@@ -83,6 +83,15 @@ pub fn is_inside(test: &str, hosts: &[String]) -> bool {
     false
 }
 
+/// Runs a command of the system to its end.
+///
+/// # Panics
+/// If it fails.
+pub(crate) fn run(program: &str, words: &[&str]) {
+    let status = Command::new(installed(program, "iproute2")).args(words).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} {words:?} failed");
+}
+
 /// Packets sent so far to [`OUTSIDE`], and to anywhere else.
 ///
 /// # Panics

@@ -81,6 +81,24 @@ impl Directory {
         size_of_val(&*self.lines) + size_of_val(&*self.cells)
     }
 
+    /// Where each interval starts, and its code, ascending. Neighbours may have one code.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let of_16s = (0..=u16::MAX).map(|slot| (u32::from(slot) << 16, slot));
+        of_16s.flat_map(move |(base, slot)| {
+            let line = &self.lines[usize::from(slot)];
+            line.starts(&self.cells).flat_map(move |(place, cell)| {
+                let start = base | u32::from(place) << 8;
+                let plain = (cell < ESCAPE).then_some((start, u32::from(cell)));
+                let split = cell.checked_sub(ESCAPE).map(|which| {
+                    self.lines[line.deeper as usize + usize::from(which)].starts(&self.cells)
+                });
+                let inside = split.into_iter().flatten();
+                let escaped = inside.map(move |(at, cell)| (start | u32::from(at), cell.into()));
+                plain.into_iter().chain(escaped)
+            })
+        })
+    }
+
     #[inline]
     fn cell(&self, address: Ipv4Addr) -> usize {
         let [a, b, c, _] = address.octets();
@@ -102,6 +120,15 @@ impl Directory {
 }
 
 impl Line {
+    /// The places that change what holds, and the cells that hold from there.
+    fn starts<'c>(&'c self, cells: &'c [u16]) -> impl Iterator<Item = (u8, u16)> + 'c {
+        let changes = (0..=3_u8).flat_map(move |word| {
+            ones(self.changes[usize::from(word)]).map(move |bit| word << 6 | bit)
+        });
+        let starts = std::iter::once(0).chain(changes.filter(|place| *place != 0));
+        starts.map(|place| (place, cells[self.cell(place)]))
+    }
+
     /// The cell of a place.
     #[inline]
     fn cell(&self, place: u8) -> usize {
@@ -188,6 +215,15 @@ impl Split<'_> {
         }
         line.finished()
     }
+}
+
+/// The places of the bits that are set.
+fn ones(mut word: u64) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let bit = u8::try_from(word.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+        word &= word - 1;
+        Some(bit)
+    })
 }
 
 fn code(interval: Interval<u32>) -> u16 {

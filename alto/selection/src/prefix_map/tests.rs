@@ -146,7 +146,46 @@ proptest! {
         let mut batch = vec![9; asked.len()];
         directory.codes(&asked, &mut batch, |code| code);
         prop_assert_eq!(&batch, &expected);
+        prop_assert_eq!(as_intervals(directory.starts()), intervals);
     }
+
+    /// What a tree is made of comes out of it again.
+    #[test]
+    fn a_tree_gives_its_intervals(prefixes in vec((v6_net(), pid()), 0..60)) {
+        let prefixes = agreeing(prefixes).into_iter().map(|(net, pid)| match net {
+            IpNet::V6(net) => (net.network().to_bits(), net.prefix_len(), pid),
+            IpNet::V4(_) => unreachable!("only IPv6 is made here"),
+        });
+        let intervals = flatten(prefixes.collect()).unwrap();
+        prop_assert_eq!(as_intervals(Tree::new(&intervals).starts()), intervals);
+    }
+}
+
+/// Intervals of which neighbours differ.
+fn as_intervals<A>(starts: impl Iterator<Item = (A, u32)>) -> Vec<Interval<A>> {
+    let mut intervals: Vec<_> = starts.map(|(start, code)| Interval { start, code }).collect();
+    intervals.dedup_by_key(|interval| interval.code);
+    intervals
+}
+
+#[test]
+fn ranges_are_what_each_address_gets() {
+    let prefixes = [("198.51.100.0/24", 2), ("198.51.100.64/26", 3), ("2001:db8::/32", 4)];
+    let map = map(&prefixes).unwrap();
+    let ranges: Vec<_> =
+        map.ranges().map(|(first, last, pid)| format!("{first} {last} {}", pid.index())).collect();
+    assert_eq!(
+        ranges,
+        [
+            "198.51.100.0 198.51.100.63 2",
+            "198.51.100.64 198.51.100.127 3",
+            "198.51.100.128 198.51.100.255 2",
+            "2001:db8:: 2001:db8:ffff:ffff:ffff:ffff:ffff:ffff 4",
+        ]
+    );
+    let all =
+        PrefixMap::new(["0.0.0.0/0", "::/0"].map(|net| (net.parse().unwrap(), Pid::new(0))), 2);
+    assert_eq!(all.unwrap().ranges().count(), 2);
 }
 
 fn map(prefixes: &[(&str, u16)]) -> Result<PrefixMap, PrefixFault> {

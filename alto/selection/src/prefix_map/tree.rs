@@ -83,6 +83,20 @@ impl Tree {
         size_of_val(&*self.nodes) + size_of_val(&*self.cells) + size_of_val(&*self.exact)
     }
 
+    /// Where each interval starts, and its code, ascending.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (u128, u32)> + '_ {
+        let end = |at: usize| self.nodes[self.leaves + at / KEYS].0[at % KEYS];
+        self.cells.iter().enumerate().flat_map(move |(at, cell)| {
+            let start = low_end(at.checked_sub(1).map_or(0, |before| end(before) + 1));
+            let plain = (*cell != ESCAPE).then_some((start, u32::from(*cell)));
+            let last = low_end(end(at)) | u128::from(u64::MAX);
+            let from = self.exact.partition_point(|interval| interval.start < start);
+            let inside = self.exact[from..].iter().take_while(move |i| i.start <= last);
+            let escaped = inside.map(|i| (i.start, i.code)).filter(move |_| plain.is_none());
+            plain.into_iter().chain(escaped)
+        })
+    }
+
     fn intervals(&self, keys: &[u64; BATCH]) -> [usize; BATCH] {
         let mut places = [0; BATCH];
         for level in &self.inner {
