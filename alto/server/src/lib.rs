@@ -41,6 +41,7 @@ mod properties;
 mod reload;
 mod server;
 mod source;
+mod tap;
 mod tls;
 
 pub use answer::{Answer, Asker, Head, Plan, Target};
@@ -53,3 +54,4 @@ pub use neighbours::learn::NeighbourSource;
 pub use neighbours::refresh::Pace;
 pub use server::{BindFault, Notice, Server, ServerConfig};
 pub use source::{CostFile, Source, Transport};
+pub use tap::{Said, Tap};
