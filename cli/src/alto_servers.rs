@@ -51,11 +51,24 @@ pub(crate) async fn start(
     network: &str,
     costs: &str,
 ) -> Result<Server, Failure> {
+    bind(config(authority, network, costs)?).await
+}
+
+/// How such a server is started.
+pub(crate) fn config(
+    authority: &Authority,
+    network: &str,
+    costs: &str,
+) -> Result<ServerConfig, Failure> {
     let network = Text { name: "network map", csv: network };
     let costs = Text { name: "cost map", csv: costs };
     let maps = Maps::parse(network, &[(CostMetric::routingcost(), costs)]).map_err(stage)?;
     let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = ServerConfig::new(listen, Source::Maps(maps.into()), authority.certify()?);
+    Ok(ServerConfig::new(listen, Source::Maps(maps.into()), authority.certify()?))
+}
+
+/// Starts a server.
+pub(crate) async fn bind(config: ServerConfig) -> Result<Server, Failure> {
     Server::bind(config).await.map_err(stage)
 }
 
