@@ -31,17 +31,6 @@ pub(super) enum Party {
 }
 
 impl Party {
-    /// All of them.
-    pub(super) const ALL: [Self; 7] = [
-        Self::NameServers,
-        Self::AccessNameServer,
-        Self::OwnAltoServer,
-        Self::OtherAltoServer,
-        Self::Attacker,
-        Self::Tracker,
-        Self::Peer,
-    ];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::NameServers => "resolver and name servers",
@@ -77,9 +66,6 @@ pub(super) enum Secret {
 }
 
 impl Secret {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Address, Self::InnerAddress, Self::Port, Self::Server, Self::Guidance];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Address => "address",

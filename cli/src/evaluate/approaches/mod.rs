@@ -5,10 +5,12 @@
 
 mod approach;
 mod books;
+mod page;
 mod peer;
 mod report;
 mod servers;
 mod standard;
+mod svg;
 mod tracker;
 mod trial;
 mod verdict;
@@ -116,6 +118,9 @@ pub(crate) fn run(options: &ApproachesOptions) -> Result<Status, Failure> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let findings = runtime.map_err(Failure::Input)?.block_on(measure(options))?;
+    if let Some(path) = &options.html {
+        std::fs::write(path, page::page(&findings)).map_err(Failure::Output)?;
+    }
     let text =
         if options.json { report::json(&findings).to_string() } else { report::text(&findings) };
     writeln!(std::io::stdout(), "{}", text.trim_end()).map_err(Failure::Output)?;

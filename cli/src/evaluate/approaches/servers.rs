@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use tempfile::TempDir;
 
 use super::books::{Party, Shared};
-use super::world::{Home, Size, attackers, shared, shared_addresses};
+use super::world::{Home, SERVERS, Size, attackers, shared, shared_addresses};
 use crate::Failure;
 use crate::alto_servers::{self, Authority};
 use crate::name_server::NameServer;
@@ -68,11 +68,10 @@ impl Servers {
                 Some(home) => (network_map(&homes), cost_map(&homes, home)),
                 None => attackers_maps(),
             };
-            let config = alto_servers::config(&authority, &network, &costs)?;
+            let config = alto_servers::config(&authority, *address, &network, &costs)?;
             let hearing = books.clone();
             let tap = Tap::new(move |client, said| hearing.heard(number, home, client, said));
-            let mut config =
-                ServerConfig { listen: *address, max_age: LIFETIME, tap: Some(tap), ..config };
+            let mut config = ServerConfig { max_age: LIFETIME, tap: Some(tap), ..config };
             if let Some(home) = home.filter(|_| redirects) {
                 let path = files.path().join(format!("{}.toml", home.pid()));
                 let text = neighbours(size, &homes, &addresses, home);
@@ -192,11 +191,11 @@ async fn names(
     NameServer::start_at(at, zone, Arc::new(hear)).await.map_err(Failure::Input)
 }
 
-/// So many addresses with ports that were free a moment ago: servers that name each other must know
-/// them before they start.
+/// So many addresses, each a host of its own, with ports that were free a moment ago: servers that name
+/// each other must know them before they start.
 fn free(count: usize) -> Result<Vec<SocketAddr>, Failure> {
-    let listen = |_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let listeners = (0..count).map(listen).collect::<Result<Vec<_>, _>>();
+    let hosts = (1..=u8::MAX).map(|number| Ipv4Addr::new(127, SERVERS, 0, number)).take(count);
+    let listeners = hosts.map(|host| TcpListener::bind((host, 0))).collect::<Result<Vec<_>, _>>();
     let listeners = listeners.map_err(Failure::Input)?;
     listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>().map_err(Failure::Input)
 }

@@ -14,7 +14,8 @@ use super::super::trials::mixed;
 /// The most regions: as many second octets there is room for.
 pub(super) const MOST_REGIONS: u8 = 16;
 
-/// Second octets of addresses.
+/// Second octets of addresses; servers are hosts of their own.
+pub(super) const SERVERS: u8 = 8;
 const REGIONS: u8 = 16;
 const INNER: u8 = 32;
 const SHARED: u8 = 48;
