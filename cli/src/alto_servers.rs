@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use alto_messages::CostMetric;
@@ -36,10 +37,10 @@ impl Authority {
         self.file.path()
     }
 
-    /// A certificate for 127.0.0.1 and its key.
-    fn certify(&self) -> Result<Transport, Failure> {
+    /// A certificate for an address and its key.
+    fn certify(&self, address: IpAddr) -> Result<Transport, Failure> {
         let key = KeyPair::generate().map_err(stage)?;
-        let params = CertificateParams::new(vec!["127.0.0.1".into()]).map_err(stage)?;
+        let params = CertificateParams::new(vec![address.to_string()]).map_err(stage)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(stage)?;
         Ok(Transport::Pem { certificates: certificate.pem(), key: key.serialize_pem() })
     }
@@ -51,11 +52,26 @@ pub(crate) async fn start(
     network: &str,
     costs: &str,
 ) -> Result<Server, Failure> {
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    bind(config(authority, anywhere, network, costs)?).await
+}
+
+/// How such a server is started at an address.
+pub(crate) fn config(
+    authority: &Authority,
+    listen: SocketAddr,
+    network: &str,
+    costs: &str,
+) -> Result<ServerConfig, Failure> {
     let network = Text { name: "network map", csv: network };
     let costs = Text { name: "cost map", csv: costs };
     let maps = Maps::parse(network, &[(CostMetric::routingcost(), costs)]).map_err(stage)?;
-    let listen = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    let config = ServerConfig::new(listen, Source::Maps(maps.into()), authority.certify()?);
+    let transport = authority.certify(listen.ip())?;
+    Ok(ServerConfig::new(listen, Source::Maps(maps.into()), transport))
+}
+
+/// Starts a server.
+pub(crate) async fn bind(config: ServerConfig) -> Result<Server, Failure> {
     Server::bind(config).await.map_err(stage)
 }
 

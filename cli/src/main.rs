@@ -43,6 +43,9 @@ fn main() -> ExitCode {
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(options) => demo::run(&options),
         Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
+        Command::Evaluate { what: Evaluation::Approaches(options) } => {
+            evaluate::run_approaches(&options)
+        }
         Command::Serve(options) => serve::run(&options),
         Command::Whoami(options) => whoami::run(&options),
         Command::Completions { shell } => paperwork::completions(shell),

@@ -20,14 +20,26 @@ pub(crate) struct NameServer {
     queries: Arc<AtomicUsize>,
 }
 
+/// Who hears each query, with the address it came from, and the reply to it.
+pub(crate) type Hear = dyn Fn(SocketAddr, &[u8], Option<&[u8]>) + Send + Sync;
+
 impl NameServer {
     /// Serves a master file for the root zone on a free port of 127.0.0.1.
     pub(crate) async fn start(zone: &str) -> io::Result<Self> {
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), zone, Arc::new(|_, _, _| ())).await
+    }
+
+    /// The same at this address, with somebody who hears what is asked and replied.
+    pub(crate) async fn start_at(
+        address: SocketAddr,
+        zone: &str,
+        hear: Arc<Hear>,
+    ) -> io::Result<Self> {
         let zone = Zone::read(zone)?;
         let queries = Arc::new(AtomicUsize::new(0));
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let socket = UdpSocket::bind(address).await?;
         let address = socket.local_addr()?;
-        let task = tokio::spawn(serve(socket, zone, Arc::clone(&queries)));
+        let task = tokio::spawn(serve(socket, zone, Arc::clone(&queries), hear));
         Ok(Self { task, address, queries })
     }
 
@@ -55,13 +67,15 @@ impl Drop for NameServer {
     }
 }
 
-async fn serve(socket: UdpSocket, zone: Zone, queries: Arc<AtomicUsize>) {
+async fn serve(socket: UdpSocket, zone: Zone, queries: Arc<AtomicUsize>, hear: Arc<Hear>) {
     let mut datagram = [0; 1_232];
     loop {
         // An error here is about an earlier reply that met a closed port.
         let Ok((length, client)) = socket.recv_from(&mut datagram).await else { continue };
         queries.fetch_add(1, Ordering::Relaxed);
-        if let Some(reply) = zone.reply(&datagram[..length]) {
+        let reply = zone.reply(&datagram[..length]);
+        hear(client, &datagram[..length], reply.as_deref());
+        if let Some(reply) = reply {
             let _ = socket.send_to(&reply, client).await;
         }
     }

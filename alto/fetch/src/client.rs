@@ -87,6 +87,7 @@ impl Fetcher {
             .https_only(!policy.allow_http)
             .http1_only()
             .http1_max_headers(limits.max_headers)
+            .local_address(config.source)
             .no_proxy()
             .referer(false)
             .redirect(redirect::Policy::none())

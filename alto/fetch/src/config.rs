@@ -1,5 +1,6 @@
 //! Settings: each a number with a name, a floor, a ceiling and a source.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,9 @@ pub struct FetchConfig {
     /// [`Fetcher`](crate::Fetcher) is made. The system's are found as OpenSSL finds them, which
     /// includes the variables `SSL_CERT_FILE` and `SSL_CERT_DIR`: an operator's word, not a peer's.
     pub ca_file: Option<PathBuf>,
+    /// The local address that requests leave from; the system's choice by default. For programs with
+    /// several interfaces, each in a network of its own (RFC 7286 §3).
+    pub source: Option<IpAddr>,
     /// The numbers.
     pub limits: Limits,
 }

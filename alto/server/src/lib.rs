@@ -42,6 +42,7 @@ mod reload;
 mod replying;
 mod server;
 mod source;
+mod tap;
 mod tls;
 
 pub use answer::{Answer, Asker, Head, Plan, Target};
@@ -54,3 +55,4 @@ pub use neighbours::refresh::Pace;
 pub use neighbours::{Neighbours, Responsible};
 pub use server::{BindFault, Notice, Server, ServerConfig};
 pub use source::{CostFile, Source, Transport};
+pub use tap::{Said, Tap};

@@ -24,6 +24,7 @@ use crate::offer::DIRECTORY;
 use crate::reload::{State, follow, load};
 use crate::replying::Replying;
 use crate::source::{Source, Transport};
+use crate::tap::{Tap, Tapped};
 
 /// Connections at once; further ones wait in the system's queue.
 const MOST_CONNECTIONS: usize = 1_024;
@@ -59,6 +60,8 @@ pub struct ServerConfig {
     pub max_age: Duration,
     /// Who is told of what happens; nobody by default.
     pub notice: Arc<dyn Fn(Notice) + Send + Sync>,
+    /// Who hears what is said on connections; nobody by default.
+    pub tap: Option<Tap>,
 }
 
 /// Something that the operator should know.
@@ -120,7 +123,7 @@ impl ServerConfig {
     /// The defaults around what must be said.
     pub fn new(listen: SocketAddr, source: Source, transport: Transport) -> Self {
         let (max_age, notice) = (Duration::from_secs(300), Arc::new(|_| {}));
-        Self { listen, source, transport, neighbours: None, max_age, notice }
+        Self { listen, source, transport, neighbours: None, max_age, notice, tap: None }
     }
 }
 
@@ -142,7 +145,8 @@ impl Server {
         let requests = Arc::new(AtomicU64::new(0));
         let desks = Arc::new(Semaphore::new(MOST_IN_THE_MAKING));
         let learning = keep_up(learner, state.clone());
-        let shared = Shared { state, requests: Arc::clone(&requests), desks, stopped };
+        let tap = config.tap.clone();
+        let shared = Shared { state, requests: Arc::clone(&requests), desks, tap, stopped };
         let reloading = follow(Arc::clone(&config), stamps, sender);
         let task = tokio::spawn(async move {
             tokio::select! {
@@ -194,6 +198,7 @@ struct Shared {
     state: watch::Receiver<Arc<State>>,
     requests: Arc<AtomicU64>,
     desks: Arc<Semaphore>,
+    tap: Option<Tap>,
     /// Closed when the server is to stop.
     stopped: watch::Receiver<()>,
 }
@@ -236,18 +241,26 @@ async fn connection(stream: TcpStream, client: SocketAddr, shared: Shared) {
     let _ = stream.set_nodelay(true);
     let tls = shared.state.borrow().tls.clone();
     match tls {
-        None => converse(stream, client, shared).await,
+        None => tapped(stream, client, shared).await,
         Some(acceptor) => {
             let mut stopped = shared.stopped.clone();
             tokio::select! {
                 _ = stopped.changed() => {}
                 shaken = timeout(HEAD_TIME, acceptor.accept(stream)) => {
                     if let Ok(Ok(stream)) = shaken {
-                        converse(stream, client, shared).await;
+                        tapped(stream, client, shared).await;
                     }
                 }
             }
         }
+    }
+}
+
+/// Lets whoever wants to hear what is said on a connection.
+async fn tapped(stream: impl AsyncRead + AsyncWrite + Unpin, client: SocketAddr, shared: Shared) {
+    match shared.tap.clone() {
+        None => converse(stream, client, shared).await,
+        Some(tap) => converse(Tapped::new(stream, client, tap), client, shared).await,
     }
 }
 

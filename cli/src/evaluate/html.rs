@@ -76,6 +76,7 @@ fn plot(rows: &[Row], curves: &[Curve]) -> String {
     svg + "</svg>"
 }
 
-fn escaped(text: &str) -> String {
+/// Text that means itself in a page.
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

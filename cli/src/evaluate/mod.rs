@@ -4,6 +4,7 @@
 //! Random lists are held against exact chances; the tracker's choice goes through everything that a
 //! tracker would use: discovery by DNS packets, maps over https, the library's `Advisor`.
 
+mod approaches;
 mod exact;
 mod graph;
 mod html;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::report::Status;
 use crate::stage::Switches;
+pub(crate) use approaches::{ApproachesOptions, run as run_approaches};
 use exact::{Hypergeometric, count, interval};
 use trials::{Results, Tally};
 use world::World;
