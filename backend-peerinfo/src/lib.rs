@@ -36,7 +36,6 @@ mod backend;
 pub mod blob;
 pub mod claim;
 pub mod config;
-pub mod write;
 
 pub use backend::PeerInfoBackend;
 pub use config::{PeerInfoConfig, Trusted};

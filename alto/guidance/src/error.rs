@@ -124,8 +124,9 @@ impl Error {
 
     /// Whether nothing was heard of the host: no address of it, no connection.
     pub(crate) fn is_unreachable(&self) -> bool {
-        use alto_fetch::{Fault::*, Phase};
-        matches!(&*self.fault, Fault::Fetch(Name(_) | Unreachable(_) | Slow(Phase::Connect)))
+        use alto_fetch::{Fault as Fetch, Phase};
+        let Fault::Fetch(fault) = &*self.fault else { return false };
+        matches!(fault, Fetch::Name(_) | Fetch::Unreachable(_) | Fetch::Slow(Phase::Connect))
     }
 
     /// When asking again may help, if the server said so.

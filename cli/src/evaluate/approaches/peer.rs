@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use alto_backend_dns::naptr::{LeadsTo, Naptr, Reading, judge};
 use alto_backend_dns::service::Service as Wanted;
-use alto_backend_peerinfo::{blob, write};
+use alto_discovery::guidance::{Guidance, GuidanceConfig};
 use alto_discovery::selection::V4Record;
-use alto_discovery::{IpNet, PeerCost, PeerCosts, Policy};
-use alto_fetch::{BodyKind, Content, FetchConfig, Fetcher, Request};
-use alto_messages::{CostMap, Directory, MediaType, NetworkMap, ReadOptions, Service};
+use alto_discovery::whoami::{announce, blob, guidance};
+use alto_discovery::{PeerCost, PeerCosts, Policy};
+use alto_fetch::FetchConfig;
 use hickory_proto::op::Message;
 use hickory_proto::rr::RData;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -48,11 +48,9 @@ pub(super) struct Say(Vec<u8>);
 pub(super) async fn prepare(user: &User, sends: Sends, wire: Wire, servers: &Servers) -> Say {
     let said = match (sends, user.conduct) {
         (Sends::Nothing, _) | (_, Conduct::Silent) => None,
-        (Sends::Server, Conduct::Lies) => Some(Said::Server(servers.attackers())),
-        (Sends::Server, Conduct::Honest) => {
-            find(user, servers.access()).await.map(|uri| Said::Server(uri.into()))
-        }
-        (Sends::Guidance, Conduct::Lies) => Some(Said::Guidance(lies())),
+        (Sends::Server, Conduct::Lies) => servers.attackers().parse().ok().map(Said::Server),
+        (Sends::Server, Conduct::Honest) => find(user, servers.access()).await.map(Said::Server),
+        (Sends::Guidance, Conduct::Lies) => lies().map(Said::Guidance),
         (Sends::Guidance, Conduct::Honest) => match find(user, servers.access()).await {
             Some(uri) => ask(user, uri, servers.authority().file()).await.map(Said::Guidance),
             None => None,
@@ -63,29 +61,30 @@ pub(super) async fn prepare(user: &User, sends: Sends, wire: Wire, servers: &Ser
 }
 
 enum Said {
-    Server(String),
-    Guidance(PeerCosts),
+    Server(Url),
+    /// The octets of guidance.
+    Guidance(Vec<u8>),
 }
 
 impl Said {
     fn written(self, wire: Wire) -> Option<Vec<u8>> {
         match (self, wire) {
-            (Self::Server(uri), Wire::Udp) => write::uri_option(&uri),
-            (Self::Server(uri), Wire::Http) => write::uri_pair(&uri).map(String::into_bytes),
-            (Self::Guidance(costs), Wire::Udp) => {
-                Some(write::guidance_options(&blob::write(&costs)?))
+            (Self::Server(uri), Wire::Udp) => announce::as_options(Some(&uri), None),
+            (Self::Server(uri), Wire::Http) => {
+                announce::uri_parameter(&uri).map(String::into_bytes)
             }
-            (Self::Guidance(costs), Wire::Http) => {
-                Some(write::guidance_pair(&blob::write(&costs)?).into_bytes())
+            (Self::Guidance(octets), Wire::Udp) => announce::as_options(None, Some(&octets)),
+            (Self::Guidance(octets), Wire::Http) => {
+                announce::guidance_parameter(&octets).map(String::into_bytes)
             }
         }
     }
 }
 
 /// What liars say: everything of the attacker's is near.
-fn lies() -> PeerCosts {
+fn lies() -> Option<Vec<u8>> {
     let entries = [PeerCost { net: attackers(), cost: 0 }].into();
-    PeerCosts { entries, lifetime: GUIDANCE_HOLDS }
+    blob::write(&PeerCosts { entries, lifetime: GUIDANCE_HOLDS })
 }
 
 /// The socket of a user, at its outer address and one of its ports; which is taken next is up to the
@@ -219,44 +218,12 @@ fn question(name: &str) -> Vec<u8> {
     packet
 }
 
-/// What the server's maps say for the user, prefix by prefix.
-async fn ask(user: &User, server: Url, authority: &Path) -> Option<PeerCosts> {
+/// What the server's maps say for the user, as much as an announce carries.
+async fn ask(user: &User, server: Url, authority: &Path) -> Option<Vec<u8>> {
     let source = Some(IpAddr::V4(user.inner));
     let config = FetchConfig { ca_file: Some(authority.into()), source, ..FetchConfig::default() };
-    let fetcher = Fetcher::new(&config, policy()).ok()?;
-    let options = ReadOptions::default();
-    let body = get(&fetcher, server.clone(), MediaType::Directory, BodyKind::Directory).await?;
-    let directory = Directory::parse(&body, &options).ok()?.message;
-    let (id, _) = directory.network_map().ok()?;
-    let network = directory.resources.get(id)?.resolve(&server).ok()?;
-    let (_, costs) = directory.offering(Service::CostMap).next()?;
-    let costs = costs.resolve(&server).ok()?;
-    let network = get(&fetcher, network, MediaType::NetworkMap, BodyKind::Map).await?;
-    let network = NetworkMap::parse(&network, &options).ok()?.message;
-    let costs = get(&fetcher, costs, MediaType::CostMap, BodyKind::Map).await?;
-    let costs = CostMap::parse(&costs, &options).ok()?.message;
-    Some(row(user.inner.into(), &network, &costs))
-}
-
-async fn get(fetcher: &Fetcher, uri: Url, wanted: MediaType, kind: BodyKind) -> Option<Vec<u8>> {
-    let accept = [wanted.as_str(), MediaType::Error.as_str()];
-    let reply = fetcher.fetch(Request::get(uri, kind, &accept)).await.ok()?;
-    let Content::Body(mut body) = reply.content else { return None };
-    Some(body.read_all().await.ok()?.into())
-}
-
-/// The costs from the PID of an address to the prefixes of all others.
-fn row(own: IpAddr, network: &NetworkMap, costs: &CostMap) -> PeerCosts {
-    let around = |(net, pid): (IpNet, _)| net.contains(&own).then_some((net.prefix_len(), pid));
-    let pid = network.prefixes().filter_map(around).max_by_key(|(length, _)| *length);
-    let source = pid.and_then(|(_, pid)| costs.pids().id(network.pids().name(pid).as_str()));
-    let entry = |(net, pid): (IpNet, _)| {
-        let to = costs.pids().id(network.pids().name(pid).as_str())?;
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        // small whole numbers here
-        let cost = costs.get(source?, to)?.clamp(0.0, f64::from(u32::MAX)) as u32;
-        Some(PeerCost { net, cost })
-    };
-    let entries: Vec<PeerCost> = network.prefixes().filter_map(entry).collect();
-    PeerCosts { entries: entries.into(), lifetime: GUIDANCE_HOLDS }
+    let client = Guidance::new(&GuidanceConfig::default(), &config, policy()).ok()?;
+    let table = client.table(&server).await.ok()?;
+    let fitted = guidance(table.maps()?, user.inner.into(), GUIDANCE_HOLDS).ok()?;
+    Some(fitted.octets)
 }
