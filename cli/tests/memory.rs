@@ -139,9 +139,9 @@ fn run(start: &str) -> (Vec<String>, usize) {
 async fn hostile_servers_take_no_memory() {
     let server = Server::start(None, say).await;
     let start = |name: &str| format!("http://{}/{name}/0/ird", server.address);
-    let ask = |name: String| async {
+    let ask = |name: String| {
         let start = start(&name);
-        tokio::task::spawn_blocking(move || run(&start)).await.unwrap()
+        async move { tokio::task::spawn_blocking(move || run(&start)).await.unwrap() }
     };
     let (codes, base) = ask("friendly".into()).await;
     assert!(codes.iter().all(|code| code == "found"), "{codes:?}");
