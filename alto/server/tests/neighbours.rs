@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use alto_discovery_core::Policy;
 use alto_messages::{MediaType, RESPONSIBLE_DIRECTORY as PROPERTY};
-use alto_server::{
-    Answer, Asker, Catalogue, Head, Maps, NeighbourFile, Neighbours, Plan, Target, Text,
-};
+use alto_server::{Answer, Asker, Catalogue, Head, NeighbourFile, Neighbours, Plan, Target};
 use serde_json::{Value, json};
 use support::{NETWORK, maps, valid};
 
