@@ -63,28 +63,39 @@ pub(crate) struct ServeOptions {
 /// Serves until SIGINT or SIGTERM.
 pub(crate) fn run(options: &ServeOptions) -> Result<Status, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(Failure::Input)?.block_on(serve(options.config()))
+    let runtime = runtime.map_err(Failure::Input)?;
+    let status = runtime.block_on(serve(options.config()));
+    // A file that never ends, such as a pipe, may still be read.
+    runtime.shutdown_background();
+    status
 }
 
 async fn serve(config: ServerConfig) -> Result<Status, Failure> {
-    // From before the start is told: whoever reads of it may want to stop it.
-    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-    let [mut interrupt, mut terminate] = signals;
-    let bound = Server::bind(config).await;
+    // From the start: reading large files takes a while.
+    let mut signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let bound = tokio::select! {
+        bound = Server::bind(config) => bound,
+        () = received(&mut signals) => return Ok(Status::Found),
+    };
     let server = bound.map_err(|fault| Failure::Usage(fault.to_string()))?;
     let mut output = stdout();
     writeln!(output, "listening {}", server.uri()).map_err(Failure::Output)?;
     output.flush().map_err(Failure::Output)?;
-    tokio::select! {
-        () = received(&mut interrupt) => {}
-        () = received(&mut terminate) => {}
-    }
+    received(&mut signals).await;
     server.stop().await;
     Ok(Status::Found)
 }
 
+/// Waits for either signal.
+async fn received([one, other]: &mut [std::io::Result<Signal>; 2]) {
+    tokio::select! {
+        () = delivered(one) => {}
+        () = delivered(other) => {}
+    }
+}
+
 /// Waits for a signal; for ever if the system does not deliver it.
-async fn received(signal: &mut std::io::Result<Signal>) {
+async fn delivered(signal: &mut std::io::Result<Signal>) {
     if let Ok(signal) = signal {
         signal.recv().await;
     } else {

@@ -20,5 +20,7 @@ fn servers_that_know_each_other() {
         sections.iter().find(|(name, _)| name == "2 and 4: servers that know each other").unwrap();
     assert!(blocks.iter().filter(|block| block.language == "console").count() >= 4);
     let mut stage = Stage::new(nsd::launch, LISTENERS);
-    blocks.iter().for_each(|block| stage.take(block));
+    for block in blocks {
+        stage.take(block);
+    }
 }

@@ -29,7 +29,9 @@ fn runs(heading: &str) {
     let (_, blocks) = sections.iter().find(|(name, _)| name == heading).unwrap();
     let mut stage = stage(heading);
     stage.write(zone);
-    blocks.iter().for_each(|block| stage.take(block));
+    for block in blocks {
+        stage.take(block);
+    }
 }
 
 macro_rules! sections {

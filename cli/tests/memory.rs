@@ -6,9 +6,9 @@
 
 mod common;
 
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use alto_testkit::acts::{Act, Asked, Server, redirect, reply};
 use flate2::Compression;
@@ -33,17 +33,17 @@ const HOSTILE: [(&str, Saying, &[&str]); 7] = [
     ("a gzip bomb", bomb, &["inflated", "too-large"]),
     (
         "10 MiB of headers",
-        |_| vec![head("x-filling: 0123456789\r\n".repeat(10 * MIB / 23))],
+        |_| vec![head(&"x-filling: 0123456789\r\n".repeat(10 * MIB / 23))],
         &["headers-too-large"],
     ),
     (
         "one header of 64 MiB",
-        |_| vec![head(format!("x: {}", "y".repeat(64 * MIB)))],
+        |_| vec![head(&format!("x: {}", "y".repeat(64 * MIB)))],
         &["headers-too-large"],
     ),
     (
         "a body without end",
-        |_| vec![head("\r\n".into()), Act::Repeat(vec![b' '; 64 << 10])],
+        |_| vec![head("\r\n"), Act::Repeat(vec![b' '; 64 << 10])],
         &["too-large"],
     ),
     (
@@ -59,21 +59,24 @@ const HOSTILE: [(&str, Saying, &[&str]); 7] = [
     ),
 ];
 
-fn head(rest: String) -> Act {
+fn head(rest: &str) -> Act {
     let (name, value) = PROPERTIES;
     Act::Send(format!("HTTP/1.1 200 OK\r\n{name}: {value}\r\n{rest}").into_bytes())
 }
 
 /// 1 GiB of spaces in a mebibyte.
-fn bomb(_: &Asked) -> Vec<Act> {
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&vec![b' '; 16 * MIB]).unwrap();
-    let bomb = encoder.finish().unwrap().repeat(64);
-    reply(200, &[PROPERTIES, ("content-encoding", "gzip")], &bomb)
+    encoder.finish().unwrap().repeat(64)
+});
+
+fn bomb(_: &Asked) -> Vec<Act> {
+    reply(200, &[PROPERTIES, ("content-encoding", "gzip")], &BOMB)
 }
 
 fn extension(_: &Asked) -> Vec<Act> {
-    vec![head("transfer-encoding: chunked\r\n\r\n1;".into()), Act::Repeat(vec![b'x'; 64 << 10])]
+    vec![head("transfer-encoding: chunked\r\n\r\n1;"), Act::Repeat(vec![b'x'; 64 << 10])]
 }
 
 /// `/chain/7/eps` leads to `/chain/8/eps`.
@@ -86,11 +89,8 @@ fn chain(asked: &Asked) -> Vec<Act> {
 /// Names itself for whoever is asked about.
 fn friendly(asked: &Asked) -> Vec<Act> {
     let own = format!("http://{}/friendly/0/ird", asked.header("host").unwrap());
-    let mut endpoints = String::new();
-    for at in 0..PEERS {
-        let comma = if at == 0 { "" } else { "," };
-        write!(endpoints, r#"{comma}"ipv4:203.0.113.{at}":{{"priv:3pdisc-ird":"{own}"}}"#).unwrap();
-    }
+    let endpoint = |at| format!(r#""ipv4:203.0.113.{at}":{{"priv:3pdisc-ird":"{own}"}}"#);
+    let endpoints = (0..PEERS).map(endpoint).collect::<Vec<_>>().join(",");
     let body =
         format!(r#"{{"meta":{{"dependent-vtags":[]}},"endpoint-properties":{{{endpoints}}}}}"#);
     reply(200, &[PROPERTIES], body.as_bytes())
@@ -117,8 +117,9 @@ fn run(start: &str) -> (Vec<String>, usize) {
     let mut command = common::alto(&[&own[..], &allowed].concat());
     let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    let peers: String = (0..PEERS).map(|at| format!("203.0.113.{at}\n")).collect();
-    input.write_all(peers.as_bytes()).unwrap();
+    for at in 0..PEERS {
+        writeln!(input, "203.0.113.{at}").unwrap();
+    }
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let code = |line: std::io::Result<String>| {
         let record: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -137,18 +138,22 @@ fn run(start: &str) -> (Vec<String>, usize) {
 /// Memory is bounded whatever a server says, and each reply is refused for what it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_servers_take_no_memory() {
+    LazyLock::force(&BOMB);
     let server = Server::start(None, say).await;
     let start = |name: &str| format!("http://{}/{name}/0/ird", server.address);
-    let ask = |name: String| async {
+    let ask = |name: String| {
         let start = start(&name);
-        tokio::task::spawn_blocking(move || run(&start)).await.unwrap()
+        async move { tokio::task::spawn_blocking(move || run(&start)).await.unwrap() }
     };
     let (codes, base) = ask("friendly".into()).await;
     assert!(codes.iter().all(|code| code == "found"), "{codes:?}");
     for (at, (name, _, expected)) in HOSTILE.iter().enumerate() {
         let (codes, peak) = ask(at.to_string()).await;
         println!("{name}: {} after {} octets more", codes[0], peak.saturating_sub(base));
-        assert!(codes.iter().all(|code| expected.contains(&&**code)), "{name}: {codes:?}");
+        // On a busy machine the time may end first for some.
+        let is_due = |code: &String| expected.contains(&&**code) || code == "timeout";
+        assert!(codes.iter().all(is_due), "{name}: {codes:?}");
+        assert!(codes.iter().any(|code| code != "timeout"), "{name}");
         assert!(peak < base + MOST, "{name}: {peak} octets, {base} for a friendly server");
     }
 }

@@ -5,8 +5,12 @@
 mod common;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
+use alto_testkit::process::wait_until;
 use common::{Files, NETWORK, Serving, alto};
 use serde_json::Value;
 
@@ -72,4 +76,44 @@ fn faults_are_told_before_it_listens() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
     assert!(said.ends_with("costs.csv:2: `cheap` is no number\n"), "{said}");
+}
+
+/// A signal ends it while it reads its files, too, however long that takes: here from a pipe that never
+/// ends, at the start and later in place of a file.
+#[test]
+fn signals_end_it_while_it_reads() {
+    let files = Files::new();
+    let pipe = files.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let name = files.name("pipe");
+    let own = ["serve", "--http", "--listen", "127.0.0.1:0", "--network-map", &name];
+    let mut child = alto(&own).spawn().unwrap();
+    // Opened by both: it reads.
+    let held = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    let id = child.id().to_string();
+    assert!(Command::new("/bin/kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(ends(&mut child).code(), Some(0));
+    drop(held);
+
+    let mut server = files.serve(&["--http"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening "), "{line}");
+    fs::rename(&pipe, files.path("net.csv")).unwrap();
+    let held = fs::OpenOptions::new().write(true).open(files.path("net.csv")).unwrap();
+    let id = server.id().to_string();
+    assert!(Command::new("/bin/kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(ends(&mut server).code(), Some(0));
+    drop(held);
+}
+
+/// How a process ends, which must not take for ever.
+fn ends(child: &mut Child) -> ExitStatus {
+    let ended = wait_until(Duration::from_secs(20), || child.try_wait().unwrap().is_some());
+    if !ended {
+        child.kill().unwrap();
+    }
+    let status = child.wait().unwrap();
+    assert!(ended, "it did not end");
+    status
 }

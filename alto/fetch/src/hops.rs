@@ -55,7 +55,7 @@ impl Hops {
 
 /// One form for all spellings of a URI that RFC 3986 §6.2.2 calls equivalent. The `url` crate sees
 /// to case, default ports and dot segments; left are percent-encodings and the host's final dot.
-fn normal_form(uri: &Url) -> String {
+pub fn normal_form(uri: &Url) -> String {
     let mut uri = uri.clone();
     if let Some(host) = uri.host_str().and_then(|host| host.strip_suffix('.')).map(str::to_owned) {
         let _kept_if_it_is_no_host_without_dot = uri.set_host(Some(&host));

@@ -51,7 +51,7 @@ pub use client::{Fetcher, MAX_ERROR_OCTETS, USER_AGENT};
 pub use config::{FetchConfig, Limits};
 pub use error::{Error, Fault, Phase, RedirectFault, StatusReply};
 pub use freshness::{Freshness, Validators};
-pub use hops::Hops;
+pub use hops::{Hops, normal_form};
 pub use reply::{Body, Content, Redirect, Reply};
 pub use request::{Post, Request};
 pub use tls::TlsFault;

@@ -99,8 +99,8 @@ async fn a_refused_link_hides_nothing() {
             (bad.clone() + more, cost_entry("num")),
         ] {
             let server = server();
-            let mode = if first.contains("cost-ord") { "ordinal" } else { "numerical" };
-            says(&server, COST, MediaType::CostMap, cost_map("1", mode).to_json());
+            let kind = if first.contains("cost-ord") { "ordinal" } else { "numerical" };
+            says(&server, COST, MediaType::CostMap, cost_map("1", kind).to_json());
             says(&server, "/ird", MediaType::Directory, directory(&first));
             says(&server, "/more", MediaType::Directory, directory(&second));
             let judgement = ask(&guidance(&settings), &[ird(&server)]).await.unwrap();

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName, HeaderValue,
     IF_NONE_MATCH, LOCATION,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode, Version};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -38,6 +39,10 @@ pub(crate) async fn respond(
     replying: Replying,
 ) -> Result<Response<ReplyBody>, Infallible> {
     let (head, body) = request.into_parts();
+    if !names_its_host(&head) {
+        replying.begin();
+        return Ok(on_the_wire(Answer::broken(400, "not one header Host"), &replying));
+    }
     let (plan, asker) = {
         let header = |name| joined(&head.headers, &name);
         let (accept, content_type) = (header(ACCEPT), header(CONTENT_TYPE));
@@ -63,6 +68,14 @@ pub(crate) async fn respond(
         (Plan::Read(target), Ok(body)) => make(target, body, asker, catalogue, &desks).await,
     };
     Ok(on_the_wire(answer, &replying))
+}
+
+/// RFC 9112 §3.2: a request of HTTP/1.1 has exactly one header Host.
+fn names_its_host(head: &Parts) -> bool {
+    match head.headers.get_all(HOST).iter().count() {
+        0 => head.version < Version::HTTP_11,
+        hosts => hosts == 1,
+    }
 }
 
 /// Makes an answer where it holds up nobody: a large map takes a while, and memory, to filter.

@@ -98,6 +98,27 @@ async fn heads_and_conditions_on_one_connection() {
     server.stop().await;
 }
 
+/// RFC 9112 §3.2: HTTP/1.1 wants one Host; HTTP/1.0 knows none.
+#[tokio::test]
+async fn requests_name_their_host_once() {
+    let server = plain_server().await;
+    for (request, status) in [
+        ("GET /directory HTTP/1.1\r\n\r\n", "http/1.1 400"),
+        ("GET /directory HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "http/1.1 400"),
+        ("GET /directory HTTP/1.1\r\nHost: a\r\n\r\n", "http/1.1 200"),
+        ("GET /directory HTTP/1.1\r\nHost:\r\n\r\n", "http/1.1 200"),
+        ("GET /directory HTTP/1.0\r\n\r\n", "http/1.0 200"),
+    ] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let (head, body) = exchange(&mut stream, request.as_bytes()).await;
+        assert!(head.starts_with(status), "{request}: {head}");
+        if status.ends_with("400") {
+            assert_eq!(valid(MediaType::Error, &body)["meta"]["code"], "E_SYNTAX");
+        }
+    }
+    server.stop().await;
+}
+
 /// Bodies of more than a mebibyte are refused, announced or not, with an ALTO error.
 #[tokio::test]
 async fn bodies_are_bounded() {

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use alto_discovery_core::Policy;
 use alto_messages::{MediaType, RESPONSIBLE_DIRECTORY as PROPERTY};
-use alto_server::{
-    Answer, Asker, Catalogue, Head, Maps, NeighbourFile, Neighbours, Plan, Target, Text,
-};
+use alto_server::{Answer, Asker, Catalogue, Head, NeighbourFile, Neighbours, Plan, Target};
 use serde_json::{Value, json};
 use support::{NETWORK, maps, valid};
 
@@ -225,20 +223,4 @@ fn a_directory_in_place_of_an_answer() {
     let request = json!({"properties": ["network-map.pid"], "endpoints": [b]});
     let answer = post(&catalogue, Target::EndpointProperty, &request, asker(true));
     assert_eq!(answer.media_type, Some(MediaType::EndpointProperties));
-}
-
-/// The file and the question of `docs/approaches.md` mean what the page says.
-#[test]
-fn the_page_says_what_is_so() {
-    let page = include_str!("../../../docs/approaches.md");
-    let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    let file = NeighbourFile::parse("page", file, Policy::default()).unwrap();
-    let network = Text { name: "net.csv", csv: "prefix,pid\n0.0.0.0/0,far\n203.0.113.0/24,near\n" };
-    let maps = Arc::new(Maps::parse(network, &[]).unwrap());
-    let neighbours = Arc::new(Neighbours::new(file, &maps).unwrap());
-    let catalogue = Catalogue::with_neighbours(maps, Some(neighbours), Duration::ZERO).unwrap();
-    let question = page.split("-d '").nth(1).unwrap().split('\'').next().unwrap();
-    let answer = page.split("\"port:2000\"}}'\n").nth(1).unwrap().lines().next().unwrap();
-    let found = catalogue.answer(Target::EndpointProperty, question.as_bytes(), asker(false));
-    assert_eq!(String::from_utf8(found.body.to_vec()).unwrap(), answer);
 }

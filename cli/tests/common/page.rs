@@ -1,5 +1,6 @@
 //! A page of docs/, run: its files are written, its commands run in their order, and what they print is
 //! what the page shows.
+#![allow(unreachable_pub)] // each test has this as a module of its own
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};

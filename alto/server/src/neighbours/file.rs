@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use alto_discovery_core::{Policy, parse_uri};
+use alto_fetch::normal_form;
 use alto_messages::{EndpointId, PidName, parse_prefix};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -266,7 +267,7 @@ impl Reader<'_> {
         }
         let mut seen = std::collections::HashMap::new();
         for entry in all() {
-            if let Some(first) = seen.insert(&entry.uri, entry.line) {
+            if let Some(first) = seen.insert(normal_form(&entry.uri), entry.line) {
                 let sentence = format!("{} is there already (line {first})", entry.uri);
                 return Err(LoadFault::of_line(self.name, entry.line, &sentence));
             }

@@ -88,11 +88,13 @@ fn faults_name_the_line() {
     let host_bits = with("prefixes = [\"10.0.0.1/8\"]");
     assert!(host_bits.starts_with("n.toml:4: `10.0.0.1/8` has bits set"), "{host_bits}");
     assert!(fault("").contains("missing field `own`"));
-    let twice = format!(
-        "{OWN}[[neighbour]]\nuri = \"https://A.example:443/directory\"\nprefixes = [\"10.0.0.0/8\"]\n"
-    );
-    let expected = "n.toml:3: https://a.example/directory is there already (line 1)";
-    assert_eq!(fault(&twice), expected);
+    for spelling in ["https://A.example:443/directory", "https://a.example./%64irectory"] {
+        let twice = fault(&format!(
+            "{OWN}[[neighbour]]\nuri = \"{spelling}\"\nprefixes = [\"10.0.0.0/8\"]\n"
+        ));
+        assert!(twice.starts_with("n.toml:3: https://a.example"), "{twice}");
+        assert!(twice.ends_with("is there already (line 1)"), "{twice}");
+    }
 }
 
 /// A server that whoever is sent there would not contact is no neighbour.
