@@ -166,6 +166,7 @@ struct Out {
 
 /// # Safety
 /// As [`alto_lookup`].
+#[inline]
 unsafe fn arguments<'a>(
     discovery: *const alto_discovery,
     asked: *const alto_peer,
@@ -242,6 +243,7 @@ fn waited(wait: Wait, out: Out) -> Result<c_int, Failure> {
 
 /// What is certain of a peer. What it sent, if it is no good, costs it nothing that is certain of its
 /// address.
+#[inline]
 fn certain(discovery: &Discovery, peer: &Peer<'_>, now: Instant) -> Known {
     match discovery.known(peer, now) {
         Known::Ask if *peer.hints() != Hints::None => discovery.known(&peer.without_hints(), now),
@@ -328,8 +330,9 @@ impl Out {
             IpAddr::V4(v4) => own.scope_addr[..4].copy_from_slice(&v4.octets()),
             IpAddr::V6(v6) => own.scope_addr = v6.octets(),
         }
-        for (place, octet) in own.backend[..15].iter_mut().zip(name.bytes()) {
-            *place = octet.cast_signed();
+        // Octet by octet: names are too short for it to be worth a call.
+        for (at, place) in own.backend[..15].iter_mut().enumerate() {
+            *place = name.as_bytes().get(at).map_or(0, |octet| octet.cast_signed());
         }
         own
     }

@@ -311,11 +311,16 @@ unsafe fn tell_costs<R: Family>(
     }
 }
 
+#[inline]
 fn whole(cost: f64) -> Option<u32> {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and is checked
-    let number = cost as u32;
+    // The range first: a cast that need not saturate is a single instruction.
+    if !(0.0..f64::from(ALTO_COST_UNKNOWN)).contains(&cost) {
+        return None;
+    }
+    // SAFETY: just seen to be in the range, and not NaN.
+    let number: u32 = unsafe { cost.to_int_unchecked() };
     #[allow(clippy::float_cmp)] // exactly that is asked
-    let is_it = f64::from(number) == cost && number != ALTO_COST_UNKNOWN;
+    let is_it = f64::from(number) == cost;
     is_it.then_some(number)
 }
 
@@ -340,7 +345,8 @@ mod tests {
     #[test]
     fn costs_are_whole_numbers_or_ranks() {
         assert_eq!([0.0, 7.0, 1e9].map(whole), [Some(0), Some(7), Some(1_000_000_000)]);
-        assert_eq!([0.5, -1.0, 4_294_967_295.0, 1e300].map(whole), [None; 4]);
+        assert_eq!([0.5, -1.0, 4_294_967_295.0, 1e300, f64::NAN].map(whole), [None; 5]);
+        assert_eq!([-0.0, 4_294_967_294.0].map(whole), [Some(0), Some(ALTO_COST_UNKNOWN - 1)]);
         let order = sorted(&[Some(2.5), None, Some(0.5), Some(2.5), Some(1e300)]);
         assert_eq!([0.5, 2.5, 1e300].map(|cost| rank(&order, cost)), [0, 1, 2]);
     }
