@@ -330,9 +330,8 @@ impl Out {
             IpAddr::V4(v4) => own.scope_addr[..4].copy_from_slice(&v4.octets()),
             IpAddr::V6(v6) => own.scope_addr = v6.octets(),
         }
-        // Octet by octet: names are too short for it to be worth a call.
-        for (at, place) in own.backend[..15].iter_mut().enumerate() {
-            *place = name.as_bytes().get(at).map_or(0, |octet| octet.cast_signed());
+        for (place, octet) in own.backend[..15].iter_mut().zip(name.bytes()) {
+            *place = octet.cast_signed();
         }
         own
     }

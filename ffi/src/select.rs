@@ -311,16 +311,11 @@ unsafe fn tell_costs<R: Family>(
     }
 }
 
-#[inline]
 fn whole(cost: f64) -> Option<u32> {
-    // The range first: a cast that need not saturate is a single instruction.
-    if !(0.0..f64::from(ALTO_COST_UNKNOWN)).contains(&cost) {
-        return None;
-    }
-    // SAFETY: just seen to be in the range, and not NaN.
-    let number: u32 = unsafe { cost.to_int_unchecked() };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturates, and is checked
+    let number = cost as u32;
     #[allow(clippy::float_cmp)] // exactly that is asked
-    let is_it = f64::from(number) == cost;
+    let is_it = f64::from(number) == cost && number != ALTO_COST_UNKNOWN;
     is_it.then_some(number)
 }
 
