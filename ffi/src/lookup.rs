@@ -166,7 +166,6 @@ struct Out {
 
 /// # Safety
 /// As [`alto_lookup`].
-#[inline]
 unsafe fn arguments<'a>(
     discovery: *const alto_discovery,
     asked: *const alto_peer,
@@ -243,7 +242,6 @@ fn waited(wait: Wait, out: Out) -> Result<c_int, Failure> {
 
 /// What is certain of a peer. What it sent, if it is no good, costs it nothing that is certain of its
 /// address.
-#[inline]
 fn certain(discovery: &Discovery, peer: &Peer<'_>, now: Instant) -> Known {
     match discovery.known(peer, now) {
         Known::Ask if *peer.hints() != Hints::None => discovery.known(&peer.without_hints(), now),
