@@ -99,17 +99,21 @@ pub(crate) unsafe fn read<T: Grows>(from: *const T, what: &'static str) -> Resul
 ///
 /// # Safety
 /// `to` points to as many writable octets as its first field says.
+#[inline]
 pub(crate) unsafe fn write<T: Grows>(to: *mut T, value: &T) {
     const SIZE_FIELD: usize = size_of::<u32>();
     // SAFETY: the caller's promise.
     let size = unsafe { to.cast::<u32>().read_unaligned() } as usize;
-    // Mostly both headers are the same: then the number of octets is known here already.
-    let count = if size >= size_of::<T>() { size_of::<T>() } else { size };
-    let count = count.saturating_sub(SIZE_FIELD);
-    // SAFETY: both have `SIZE_FIELD + count` octets.
+    // SAFETY: the caller's promise; ours has as many octets, too.
     unsafe {
         let value = std::ptr::from_ref(value).cast::<u8>().add(SIZE_FIELD);
-        to.cast::<u8>().add(SIZE_FIELD).copy_from_nonoverlapping(value, count);
+        let to = to.cast::<u8>().add(SIZE_FIELD);
+        // Mostly both headers are the same: a number of octets known here is copied without a call.
+        if size >= size_of::<T>() {
+            to.copy_from_nonoverlapping(value, size_of::<T>() - SIZE_FIELD);
+        } else {
+            to.copy_from_nonoverlapping(value, size.saturating_sub(SIZE_FIELD));
+        }
     }
 }
 

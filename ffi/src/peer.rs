@@ -21,21 +21,35 @@ const RAW_MOST: usize = 65_535;
 /// # Safety
 /// As the header says of `alto_peer`: `from` is NULL or points to one, and what is pointed to there
 /// lives as long as the result.
+#[inline]
 pub(crate) unsafe fn peer<'a>(from: *const alto_peer) -> Result<(Peer<'a>, u16), Failure> {
     // SAFETY: the caller's promise.
     let from = unsafe { read(from, "peer is NULL")? };
     // SAFETY: the caller's promise.
     let (address, port) = unsafe { address(&from)? };
-    let mut peer = Peer::new(address);
-    if from.id_kind != ALTO_ID_NONE {
-        // SAFETY: the caller's promise.
-        peer = peer.with_id(unsafe { id(&from)? });
-    }
-    if from.raw_kind == ALTO_RAW_NONE {
+    let peer = Peer::new(address);
+    if from.id_kind == ALTO_ID_NONE && from.raw_kind == ALTO_RAW_NONE {
         return Ok((peer, port));
     }
     // SAFETY: the caller's promise.
-    Ok((peer.with_hints(unsafe { hints(&from)? }), port))
+    Ok((unsafe { with_more(peer, &from)? }, port))
+}
+
+/// The peer with its id and what it sent.
+///
+/// # Safety
+/// As [`peer`].
+#[cold]
+unsafe fn with_more<'a>(mut peer: Peer<'static>, from: &alto_peer) -> Result<Peer<'a>, Failure> {
+    if from.id_kind != ALTO_ID_NONE {
+        // SAFETY: the caller's promise.
+        peer = peer.with_id(unsafe { id(from)? });
+    }
+    if from.raw_kind == ALTO_RAW_NONE {
+        return Ok(peer);
+    }
+    // SAFETY: the caller's promise.
+    Ok(peer.with_hints(unsafe { hints(from)? }))
 }
 
 /// The same peer, for a thread that outlives the call.
@@ -50,6 +64,7 @@ pub(crate) fn owned(peer: &Peer<'_>) -> Peer<'static> {
 
 /// # Safety
 /// As [`peer`].
+#[inline]
 unsafe fn address(from: &alto_peer) -> Result<(IpAddr, u16), Failure> {
     let length = from.addr_len as usize;
     if from.addr.is_null() {

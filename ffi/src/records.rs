@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddrV4, SocketAddrV6};
+use std::thread::LocalKey;
 
 use facade::Peer;
 use facade::selection::{Pid, PrefixMap, Record, V4Record, V6Record};
@@ -58,6 +59,21 @@ thread_local! {
     static V6: RefCell<Lists<V6Record>> = const { RefCell::new(Lists::new()) };
 }
 
+/// Lends a thread's lists, or new ones to a thread that is at its end (pthread_key_create()'s destructors)
+/// and has none any more.
+fn lend<R, T>(
+    own: &'static LocalKey<RefCell<Lists<R>>>,
+    work: impl FnOnce(&mut Lists<R>) -> T,
+) -> T {
+    let mut work = Some(work);
+    let done = own.try_with(|lists| {
+        let lists = &mut *lists.try_borrow_mut().ok()?;
+        work.take().map(|work| work(lists))
+    });
+    let in_new = || work.map(|work| work(&mut Lists::new()));
+    done.ok().flatten().or_else(in_new).expect("it is done once, here or there")
+}
+
 impl Family for V4Record {
     const OCTETS: usize = 6;
 
@@ -79,7 +95,7 @@ impl Family for V4Record {
     }
 
     fn with_lists<T>(work: impl FnOnce(&mut Lists<Self>) -> T) -> T {
-        V4.with_borrow_mut(work)
+        lend(&V4, work)
     }
 }
 
@@ -104,7 +120,7 @@ impl Family for V6Record {
     }
 
     fn with_lists<T>(work: impl FnOnce(&mut Lists<Self>) -> T) -> T {
-        V6.with_borrow_mut(work)
+        lend(&V6, work)
     }
 }
 

@@ -340,7 +340,8 @@ mod tests {
     #[test]
     fn costs_are_whole_numbers_or_ranks() {
         assert_eq!([0.0, 7.0, 1e9].map(whole), [Some(0), Some(7), Some(1_000_000_000)]);
-        assert_eq!([0.5, -1.0, 4_294_967_295.0, 1e300].map(whole), [None; 4]);
+        assert_eq!([0.5, -1.0, 4_294_967_295.0, 1e300, f64::NAN].map(whole), [None; 5]);
+        assert_eq!([-0.0, 4_294_967_294.0].map(whole), [Some(0), Some(ALTO_COST_UNKNOWN - 1)]);
         let order = sorted(&[Some(2.5), None, Some(0.5), Some(2.5), Some(1e300)]);
         assert_eq!([0.5, 2.5, 1e300].map(|cost| rank(&order, cost)), [0, 1, 2]);
     }

@@ -1,5 +1,5 @@
-/* Threads of the caller's that are cancelled: a call is over before its thread ends, and nothing is lost.
- * Argument: a resolver. */
+/* Threads of the caller's that end: a call is over before its thread is cancelled, and nothing is lost; a
+ * thread's last words are heard, too. Argument: a resolver. */
 #include "check.h"
 
 #include <pthread.h>
@@ -63,6 +63,25 @@ static void *forever(void *nothing_) {
     }
 }
 
+static pthread_key_t last_words;
+static int said;
+
+/* What runs when a thread's own data are destroyed. */
+static void say(void *nothing_) {
+    (void)nothing_;
+    for (int turn = 0; turn < 2 * KINDS; turn++) {
+        int status = call(turn % KINDS);
+        CHECK(status >= ALTO_E_CANCELLED && status != ALTO_E_PANIC);
+        said++;
+    }
+}
+
+static void *ending(void *nothing_) {
+    say(nothing_); /* so that it has something to be destroyed */
+    CHECK(pthread_setspecific(last_words, &said) == 0);
+    return nothing_;
+}
+
 static void cancelled(pthread_t thread) {
     void *result;
     CHECK(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED);
@@ -90,6 +109,9 @@ int main(int argc, char **argv) {
         for (int at = 0; at < 4; at++) cancelled(threads[at]);
     }
     IS(alto_lookup(alto, &one.peer, &answer), ALTO_OK);
+    CHECK(pthread_key_create(&last_words, say) == 0);
+    CHECK(pthread_create(&threads[0], NULL, ending, NULL) == 0);
+    CHECK(pthread_join(threads[0], NULL) == 0 && said == 4 * KINDS);
     int kind = KINDS;
     CHECK(pthread_create(&threads[0], NULL, pending, &kind) == 0);
     cancelled(threads[0]);
