@@ -8,8 +8,8 @@
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
 PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns
 PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
-PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal strace
-PACKAGES += opentracker libowfat-dev python3-libtorrent aria2
+PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal python3-libtorrent aria2 strace
+PACKAGES += opentracker libowfat-dev
 
 check: packages fmt clippy test models features doc deny fuzz
 	@echo "check: everything passed"
