@@ -124,8 +124,11 @@ impl Error {
 
     /// Whether nothing was heard of the host: no address of it, no connection.
     pub(crate) fn is_unreachable(&self) -> bool {
-        use alto_fetch::{Fault::*, Phase};
-        matches!(&*self.fault, Fault::Fetch(Name(_) | Unreachable(_) | Slow(Phase::Connect)))
+        use alto_fetch::Fault::{Name, Slow, Unreachable};
+        matches!(
+            &*self.fault,
+            Fault::Fetch(Name(_) | Unreachable(_) | Slow(alto_fetch::Phase::Connect))
+        )
     }
 
     /// When asking again may help, if the server said so.

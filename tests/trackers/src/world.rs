@@ -7,7 +7,7 @@ use std::time::Duration;
 use alto_messages::CostMetric;
 use alto_server::{Maps, Server, ServerConfig, Source, Text, Transport};
 use alto_testkit::tap::TapProxy;
-use alto_testkit::{Daemon, NameServer as _, ZoneFile, nsd, unbound};
+use alto_testkit::{Daemon, NameServer, ZoneFile, nsd, unbound};
 use tokio::runtime::Runtime;
 
 use crate::announce::Record;
@@ -88,7 +88,7 @@ impl World {
 
     /// Where trackers ask for names.
     pub fn resolver(&self) -> std::net::SocketAddr {
-        self.resolver.as_ref().map_or(self.asked.address(), |resolver| resolver.address())
+        self.resolver.as_ref().map_or(self.asked.address(), NameServer::address)
     }
 
     /// How often the name server was asked for this network.
