@@ -155,11 +155,11 @@ async fn serve((map, costs): MapText, port: u16) -> Server {
     let costs = (CostMetric::routingcost(), Text { name: "costs", csv: costs });
     let maps = Maps::parse(map, &[costs]).expect("sound maps");
     let listen = (Ipv4Addr::LOCALHOST, port).into();
-    for _ in 0..100 {
+    for _ in 0..600 {
         let source = Source::Maps(maps.clone().into());
         match Server::bind(ServerConfig::new(listen, source, Transport::Http)).await {
             Ok(server) => return server,
-            // Its port is still held by the one before.
+            // Its port is still held by the one before, or some client has it for a while.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

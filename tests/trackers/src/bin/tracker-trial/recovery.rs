@@ -35,6 +35,15 @@ struct Seen {
     is_guided: bool,
 }
 
+/// Ends the load, also if what happens beside it fails.
+struct End<'o>(&'o AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn outage(bench: &Bench, long: Duration, is_known: bool) -> String {
     let mut world = world();
     let tracker = bench.guided(world.config(), 0);
@@ -50,12 +59,13 @@ fn outage(bench: &Bench, long: Duration, is_known: bool) -> String {
     let (over, networks) = (AtomicBool::new(false), world.networks.clone());
     let (seen, back) = scope(|scope| {
         let load = scope.spawn(|| announce(&networks, &tracker, &over));
+        let end = End(&over);
         sleep(long);
         world.start_name_server();
         world.start_servers();
         let back = Instant::now();
         sleep(AFTERWARDS);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         (load.join().expect("each announce has its reply"), back)
     });
     told(&world, &seen, back)
