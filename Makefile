@@ -8,7 +8,7 @@
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
 PACKAGES := ca-certificates nsd knot knot-dnssecutils bind9 bind9-utils pdns-server pdns-backend-bind tinydns
 PACKAGES += unbound ldnsutils nginx openssl systemd iproute2 nftables
-PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal strace
+PACKAGES += gcc g++ clang pkg-config cmake libevent-dev golang-go python3-minimal python3-libtorrent aria2 strace
 PACKAGES += opentracker libowfat-dev
 # DHCP servers, and clients with their lease files.
 PACKAGES += dnsmasq-base kea-dhcp4-server kea-dhcp6-server isc-dhcp-client dhcpcd-base network-manager dbus

@@ -79,9 +79,9 @@ thread_local! {
     static TURN: Cell<u64> = Cell::new(RandomState::new().hash_one(()));
 }
 
-/// Peers grouped by a choice that had to do with a sample, a few microseconds' worth: many requests
-/// together make the view.
-const BUILD: usize = 256;
+/// Peers grouped by a choice that had to do with a sample, some 60 microseconds' worth: few requests
+/// together make the view, so that a network with one peer that asks now and then gets it, too.
+const BUILD: usize = 1_024;
 
 impl Advisor {
     /// One that finds servers by the built-in backends that `config` names. Reads files at most.

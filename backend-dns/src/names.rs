@@ -257,8 +257,11 @@ impl Shared {
         recoveries: u64,
         now: Instant,
     ) -> Fact {
-        if matches!(failure, Failure::Upstream(_)) {
-            self.pace.note(name, false);
+        match failure {
+            Failure::Upstream(_) => self.pace.note(name, false),
+            // Its zone has heard nothing of it.
+            Failure::Unreachable(_) | Failure::Refused(_) => self.pace.give_back(name, now),
+            _ => {}
         }
         let zone_recoveries = self.pace.recoveries(name);
         let mut known = self.known();

@@ -70,6 +70,11 @@ impl Pace {
         self.rates().learn(name, zone);
     }
 
+    /// Takes back that `name` was asked for: no question was sent.
+    pub(crate) fn give_back(&self, name: &str, now: Instant) {
+        self.rates().give_back(name, now);
+    }
+
     /// Notes whether the zone of `name` replied, when asked for it.
     pub(crate) fn note(&self, name: &str, has_replied: bool) {
         self.rates().note(name, has_replied);
@@ -127,6 +132,14 @@ impl Rates {
         }
         self.total.take(self.total_rate, now);
         Ok(())
+    }
+
+    fn give_back(&mut self, name: &str, now: Instant) {
+        let rate = self.zone_rate;
+        if let Some(known) = self.zone(name) {
+            known.bucket.give_back(rate, now);
+        }
+        self.total.give_back(self.total_rate, now);
     }
 
     fn note(&mut self, name: &str, has_replied: bool) {
@@ -213,6 +226,10 @@ impl Bucket {
 
     fn take(&mut self, rate: Rate, now: Instant) {
         self.full_at = Some(now + self.debt(now) + rate.interval);
+    }
+
+    fn give_back(&mut self, rate: Rate, now: Instant) {
+        self.full_at = Some(now + self.debt(now).saturating_sub(rate.interval));
     }
 
     fn debt(self, now: Instant) -> Duration {

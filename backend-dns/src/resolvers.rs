@@ -81,6 +81,8 @@ impl Resolvers {
             let message = match self.ask(server, question, until).await {
                 Ok(message) if serves_us(&message) || last => message,
                 Ok(_) => continue,
+                // What a silent one may have asked for counts as asked, whoever else cannot be reached.
+                Err(_) if outcome == Err(Failure::Timeout) => continue,
                 Err(failure) => {
                     outcome = Err(failure);
                     continue;

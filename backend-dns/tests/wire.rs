@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -386,6 +387,29 @@ async fn silence_ends_at_the_deadline() {
     let (took, late) = (start.elapsed(), control.end().around(start));
     assert!(took < Duration::from_millis(450) + late, "{took:?}, the machine was {late:?} late");
     assert_eq!(server.names(), ALL4);
+}
+
+/// A silent resolver may have asked for a name although the next resolver is closed: it counts.
+#[tokio::test]
+async fn silence_counts_beside_a_closed_port() {
+    let closed = Server::start(|_, _| Vec::new()).await.stop().await;
+    // It answers the simplest question, as one that finds a zone dead.
+    let silent = Server::start(|question, _| match &*name_of(question) {
+        "." => octets(&reply(question, ResponseCode::NoError)),
+        _ => Vec::new(),
+    })
+    .await;
+    let config = config(&[silent.address, closed]);
+    let timeout = Duration::from_millis(100);
+    let backend = backend_with(&DnsConfig { zone_qps: 1, timeout, ..config });
+    let start = Instant::now();
+    for host in 0..30 {
+        discover(&backend, &format!("198.51.{host}.3")).await.unwrap_err();
+    }
+    let names: HashSet<String> = silent.names().into_iter().collect();
+    let asked = names.iter().filter(|name| name.ends_with("51.198.in-addr.arpa.")).count();
+    let most = 20 + start.elapsed().as_secs() + 1;
+    assert!(asked as u64 <= most, "{asked} of {most}");
 }
 
 /// Several resolvers: one that is closed or does not serve us is passed over.

@@ -24,8 +24,9 @@ pub(crate) struct Swarms {
 type Shard = RwLock<HashMap<InfoHash, Box<Torrent>>>;
 
 const SHARDS: usize = 64;
-/// What one swarm's views may hold together, in octets.
-const VIEWS: usize = 4 << 20;
+/// What one swarm's views may hold together, in octets: a peer takes some 13 in each, so that is the views of
+/// 100 networks for 10,000 peers. What does not fit drops another view, and neither is ever ready.
+const VIEWS: usize = 16 << 20;
 /// Views not used for so many seconds are dropped when peers expire.
 const IDLE: u16 = 600;
 /// Peers looked at in one go, under the lock of their swarm.
@@ -334,5 +335,35 @@ mod tests {
         assert_eq!(swarms.expire(1_070, 60, 100), 9);
         assert!(swarms.remove(&[3; 20], &record(3)));
         assert!(!swarms.remove(&[3; 20], &record(3)));
+    }
+
+    /// A network that asks has its view of the swarm whatever others do: those of 100 networks fit beside
+    /// each other for 10,000 peers, made at the same time, piece by piece.
+    #[test]
+    fn views_of_many_networks_fit() {
+        use facade::selection::{Built, Costs, Direction, Pid, PrefixMap, Table};
+        use std::sync::Arc;
+
+        let torrent = Torrent::new();
+        for number in 0..10_000_u32 {
+            let [.., host, network] = number.to_be_bytes();
+            torrent.v4.add(record(u32::from_be_bytes([127, 1, network, host])), Role::Leecher, 0);
+        }
+        let [own, far] = [0, 1].map(Pid::new);
+        let table = |network: u8| {
+            let own_net = format!("127.1.{network}.0/24").parse().unwrap();
+            let nets = [(own_net, own), ("0.0.0.0/0".parse().unwrap(), far)];
+            let cells = [(own, own, 1.0), (own, far, 9.0)];
+            let costs = Costs::new(2, cells, Direction::FromConsumer, 9).unwrap();
+            Arc::new(Table::new(PrefixMap::new(nets, 9).unwrap(), costs, 1 << 16))
+        };
+        let tables: Vec<_> = (0..100).map(table).collect();
+        for _ in 0..40 {
+            for table in &tables {
+                torrent.v4.build(table, 300);
+            }
+        }
+        let is_ready = |table: &&Arc<Table>| torrent.v4.build(table, 1) == Built::Ready;
+        assert_eq!(tables.iter().filter(is_ready).count(), 100);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alto_discovery::selection::{Swarm, V4Record};
+use alto_discovery::selection::{Role, Swarm, V4Record};
 use alto_discovery::{Advisor, Request, Why};
 use tokio::time::{interval, timeout};
 
@@ -36,6 +36,23 @@ async fn announces_teach() {
     assert_eq!(until_guided(&advisor, &swarm(v4)).await, Why::Discovering);
     assert_eq!(advisor.learning(), 0);
     assert_eq!(server.requests(), 3); // directory, network map, cost map: each once
+}
+
+/// A swarm of 10,000 is grouped for a server by 20 announces of that server's network at most, so a lone
+/// peer of it that announces every 3 s is guided within a minute.
+#[tokio::test]
+async fn few_announces_group_a_large_swarm() {
+    let server = world::server().await;
+    let advisor = advisor(facts(&[("203.0.113.0/24", &[&server.uri()])]));
+    advisor.prepare(&peer("203.0.113.7")).await.unwrap();
+    let (swarm, mut out) = (Swarm::new(64 << 20), Vec::new());
+    for (place, number) in [(Place::Near, 100), (Place::Far, 9_900)] {
+        (0..number).for_each(|n| swarm.add(v4(place, n), Role::Leecher, 0));
+    }
+    let is_grouped = |_: &u32| advisor.select(&request(50), &swarm, &mut out).why == Why::Costs;
+    let announces = (1..100).find(is_grouped).unwrap();
+    assert!(announces <= 20, "{announces}");
+    assert_eq!(count(&out[..40], Place::Near), 40);
 }
 
 /// A server that can't be used is passed over for the next one of the list.

@@ -315,6 +315,27 @@ async fn limits_are_not_remembered() {
     assert_eq!(fact.content, Content::NoRecords);
 }
 
+/// A question that reached no resolver was never asked of its zone: when the outage is over, the zone may be
+/// asked as if nothing had been.
+#[tokio::test(start_paused = true)]
+async fn what_was_never_sent_counts_against_no_limit() {
+    let unreachable = Failure::Unreachable("no resolver can be reached".into());
+    let upstream = Scripted::new(Err(unreachable.clone()), Duration::ZERO);
+    let pace = Pace::new(1, 1_000, 1_000);
+    let names = Names::new(upstream.clone(), pace, BOUNDS, NxdomainCut::Off);
+    for number in 0..60 {
+        let name = name_in("51.198", number);
+        let (fact, _) = names.ask(&name, SECOND, Freshness::Cached).await;
+        assert_eq!(fact.content, Content::Failed(unreachable.clone()));
+    }
+    upstream.replies(Ok(denial(Holds::NoRecords, 300)));
+    let mut asked = 0;
+    for number in 60..90 {
+        asked += u32::from(origin(&names, &name_in("51.198", number)).await == Origin::Wire);
+    }
+    assert_eq!(asked, 20);
+}
+
 /// A huge record set is cut to its best records before it is stored.
 #[test]
 fn record_sets_are_bounded() {

@@ -6,11 +6,12 @@ use crate::name_server::{Daemon, Recipe};
 use crate::record::Record;
 
 /// Zones that Unbound would answer from its own knowledge (RFC 6303) and the tests use.
-const TEST_ZONES: [&str; 5] = [
+const TEST_ZONES: [&str; 6] = [
     "2.0.192.in-addr.arpa.",
     "100.51.198.in-addr.arpa.",
     "113.0.203.in-addr.arpa.",
     "10.in-addr.arpa.",
+    "127.in-addr.arpa.",
     "8.b.d.0.1.0.0.2.ip6.arpa.",
 ];
 
@@ -18,6 +19,11 @@ const TEST_ZONES: [&str; 5] = [
 /// address. It validates nothing.
 pub fn launch(authority: SocketAddr) -> Daemon {
     launch_with(&stubs(authority, &[]), "iterator", |_| String::new())
+}
+
+/// The same with an authority of this zone alone.
+pub fn launch_below(zone: &str, authority: SocketAddr) -> Daemon {
+    launch_with(&stub(zone, authority), "iterator", |_| String::new())
 }
 
 /// How Unbound validates.
@@ -68,11 +74,12 @@ pub fn launch_tls(authority: SocketAddr, certificate: &str, key: &str) -> Daemon
 
 /// Where the root and these zones are, since a delegation names no port.
 fn stubs(authority: SocketAddr, zones: &[String]) -> String {
+    zones.iter().fold(stub(".", authority), |text, zone| text + &stub(zone, authority))
+}
+
+fn stub(zone: &str, authority: SocketAddr) -> String {
     let (ip, port) = (authority.ip(), authority.port());
-    let stub = |zone: &str| {
-        format!("stub-zone:\n  name: \"{zone}\"\n  stub-addr: {ip}@{port}\n  stub-prime: no\n")
-    };
-    zones.iter().fold(stub("."), |text, zone| text + &stub(zone))
+    format!("stub-zone:\n  name: \"{zone}\"\n  stub-addr: {ip}@{port}\n  stub-prime: no\n")
 }
 
 fn launch_with(

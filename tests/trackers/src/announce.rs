@@ -61,6 +61,25 @@ pub struct Reply {
     pub peers: Vec<Record>,
 }
 
+impl Reply {
+    /// A reply to an announce by UDP (BEP 15), which must be a success.
+    pub fn of_datagram(reply: &[u8]) -> Self {
+        assert!(reply.len() >= 20 && reply[..4] == [0, 0, 0, 1], "not a success: {reply:?}");
+        let interval = u32::from_be_bytes(reply[8..12].try_into().expect("four octets"));
+        Self { interval, peers: records(&reply[20..]) }
+    }
+
+    /// The body of one by HTTP (BEP 23), which must be a success.
+    pub fn of_body(body: &[u8]) -> Self {
+        let interval = number_after(body, b"8:intervali");
+        let at = find(body, b"5:peers").expect("peers") + 7;
+        let colon = at + find(&body[at..], b":").expect("a length");
+        let length = number_after(body, b"5:peers") as usize;
+        assert_eq!(body.len(), colon + 1 + length + 1, "nothing but `e` after the peers");
+        Self { interval, peers: records(&body[colon + 1..=colon + length]) }
+    }
+}
+
 /// A peer, bound to its own address.
 #[derive(Debug)]
 pub struct Peer {
@@ -89,10 +108,7 @@ impl Peer {
 
     /// Announces by UDP.
     pub fn udp(&self, ask: &Ask) -> Reply {
-        let reply = self.exchange(&self.datagram(ask)).expect("a reply to an announce");
-        assert!(reply.len() >= 20 && reply[..4] == [0, 0, 0, 1], "not a success: {reply:?}");
-        let interval = u32::from_be_bytes(reply[8..12].try_into().expect("four octets"));
-        Reply { interval, peers: records(&reply[20..]) }
+        Reply::of_datagram(&self.exchange(&self.datagram(ask)).expect("a reply to an announce"))
     }
 
     /// Announces by UDP where success is not expected; what came back, as it is.
@@ -126,13 +142,7 @@ impl Peer {
 
     /// Announces by HTTP, the request in as many pieces as said.
     pub async fn http(&self, ask: &Ask, pieces: usize) -> Reply {
-        let body = self.http_raw(&query(ask), pieces).await;
-        let interval = number_after(&body, b"8:intervali");
-        let at = find(&body, b"5:peers").expect("peers") + 7;
-        let colon = at + find(&body[at..], b":").expect("a length");
-        let length = number_after(&body, b"5:peers") as usize;
-        assert_eq!(body.len(), colon + 1 + length + 1, "nothing but `e` after the peers");
-        Reply { interval, peers: records(&body[colon + 1..=colon + length]) }
+        Reply::of_body(&self.http_raw(&query(ask), pieces).await)
     }
 
     /// Sends a query by HTTP; the body of the reply, whose length must be as the header says.
@@ -195,7 +205,7 @@ fn records(octets: &[u8]) -> Vec<Record> {
     octets.chunks(6).map(|record| record.try_into().expect("six octets")).collect()
 }
 
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+pub(crate) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alto_messages::CostMetric;
 use alto_server::{Maps, Server, ServerConfig, Source, Text, Transport};
 use alto_testkit::tap::TapProxy;
-use alto_testkit::{Daemon, NameServer as _, ZoneFile, nsd};
+use alto_testkit::{Daemon, NameServer, ZoneFile, nsd, unbound};
 use tokio::runtime::Runtime;
 
 use crate::announce::Record;
@@ -40,6 +40,8 @@ pub struct World {
     pub runtime: Runtime,
     names: Daemon,
     asked: TapProxy,
+    /// What trackers ask, if that is not the name server itself.
+    resolver: Option<Daemon>,
     servers: Vec<Option<Server>>,
     ports: Vec<u16>,
     maps: fn(Network) -> MapText,
@@ -63,21 +65,30 @@ impl World {
         let ports = servers.iter().flatten().map(|one| one.address().port()).collect();
         let names = nsd::launch(&[zone(&networks, &servers)]);
         let asked = TapProxy::before(names.address());
-        Self { networks, runtime, names, asked, servers, ports, maps }
+        Self { networks, runtime, names, asked, resolver: None, servers, ports, maps }
     }
 
     /// The settings by which a tracker finds its servers.
     pub fn config(&self) -> String {
-        let resolver = self.asked.address();
+        let resolver = self.resolver();
         format!(
             "backends = [\"dns\"]\ndns.resolver = \"{resolver}\"\ndns.granularity = \"prefix\"\n\
              dns.service = \"ALTO:http\"\npolicy.allow_private = true\npolicy.allow_http = true\n"
         )
     }
 
-    /// Where the name server is asked.
+    /// The same, where trackers ask a resolver (Unbound), which asks the name server for them.
+    #[must_use]
+    pub fn behind_a_resolver(self) -> Self {
+        Self {
+            resolver: Some(unbound::launch_below("127.in-addr.arpa.", self.asked.address())),
+            ..self
+        }
+    }
+
+    /// Where trackers ask for names.
     pub fn resolver(&self) -> std::net::SocketAddr {
-        self.asked.address()
+        self.resolver.as_ref().map_or(self.asked.address(), NameServer::address)
     }
 
     /// How often the name server was asked for this network.
@@ -144,11 +155,11 @@ async fn serve((map, costs): MapText, port: u16) -> Server {
     let costs = (CostMetric::routingcost(), Text { name: "costs", csv: costs });
     let maps = Maps::parse(map, &[costs]).expect("sound maps");
     let listen = (Ipv4Addr::LOCALHOST, port).into();
-    for _ in 0..100 {
+    for _ in 0..600 {
         let source = Source::Maps(maps.clone().into());
         match Server::bind(ServerConfig::new(listen, source, Transport::Http)).await {
             Ok(server) => return server,
-            // Its port is still held by the one before.
+            // Its port is still held by the one before, or some client has it for a while.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

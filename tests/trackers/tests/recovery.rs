@@ -120,8 +120,7 @@ fn what_is_known_guides_through_an_outage() {
 
 /// Nothing was learnt before. Name server and ALTO servers come back one after the other, so that what is
 /// learnt first leads to nobody; when all are there, guidance is, too.
-fn after_a_cold_outage(restart: impl FnOnce(&mut World)) {
-    let mut world = World::new(4);
+fn after_a_cold_outage(mut world: World, restart: impl FnOnce(&mut World)) {
     let (_folder, tracker) = start(&world);
     world.end_name_server();
     world.end_servers();
@@ -143,7 +142,7 @@ fn after_a_cold_outage(restart: impl FnOnce(&mut World)) {
 
 #[test]
 fn the_name_server_is_back_first() {
-    after_a_cold_outage(|world| {
+    after_a_cold_outage(World::new(4), |world| {
         world.start_name_server();
         sleep(BETWEEN);
         world.start_servers();
@@ -152,9 +151,19 @@ fn the_name_server_is_back_first() {
 
 #[test]
 fn the_alto_servers_are_back_first() {
-    after_a_cold_outage(|world| {
+    after_a_cold_outage(World::new(4), |world| {
         world.start_servers();
         sleep(BETWEEN);
+        world.start_name_server();
+    });
+}
+
+/// The tracker asks a resolver, which stays where it is and has a memory of its own for dead name servers.
+#[test]
+fn behind_a_resolver() {
+    let world = World::new(4).behind_a_resolver();
+    after_a_cold_outage(world, |world| {
+        world.start_servers();
         world.start_name_server();
     });
 }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use alto_testkit::process::{Process, wait_until};
+use alto_trackers::clients::{Client, Torrent};
 use alto_trackers::{Ask, Network, Peer, Setup, Tracker, World, announce};
 use tempfile::TempDir;
 
-use crate::clients::{Client, SIZE, Torrent};
-
+/// The file's length in octets.
+pub(crate) const SIZE: u64 = 96 << 20;
 /// For seeds to announce themselves, for the tracker to learn, and for seeds to tell what they sent: seconds,
 /// unless the machine is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,7 +65,7 @@ impl Bench {
             })
         });
         self.wait_for_the_swarm(&tracker, library.is_some());
-        let leech = self.torrent.leech(client, &url, self.network().host(9), folder.path());
+        let leech = self.torrent.leech(client, 6, &url, self.network().host(9), folder.path());
         assert!(wait_until(DOWNLOAD, || !leech.running()), "it takes too long: {}", leech.log());
         let is_done = self.has_all(folder.path());
         // libtorrent brings its counts up to date once a second.

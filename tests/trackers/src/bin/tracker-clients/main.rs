@@ -8,18 +8,17 @@
 //! has uploaded is its own word.
 #![forbid(unsafe_code)]
 
-mod clients;
 mod download;
 
+use alto_trackers::clients::{Client, Torrent};
 use alto_trackers::preloaded;
 
-use clients::{Client, Torrent};
-use download::{Bench, Outcome};
+use download::{Bench, Outcome, SIZE};
 
 fn main() {
     let runs = std::env::args().nth(1).map_or(3, |runs| runs.parse().expect("a number of runs"));
     let (_object, library) = preloaded("gcc");
-    let bench = Bench::new(Torrent::new());
+    let bench = Bench::new(Torrent::new(SIZE));
     for (client, scheme) in
         [(Client::Libtorrent, "udp"), (Client::Libtorrent, "http"), (Client::Aria2, "http")]
     {

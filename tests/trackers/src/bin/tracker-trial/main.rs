@@ -9,6 +9,7 @@
 mod cost;
 mod guidance;
 mod outage;
+mod recovery;
 mod slides;
 
 use std::fs;
@@ -18,10 +19,11 @@ use alto_trackers::{Setup, Tracker, World, preloaded};
 
 type Part = fn(&Bench) -> String;
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("guidance", guidance::run),
     ("slides", slides::run),
     ("outage", outage::run),
+    ("recovery", recovery::run),
     ("cost", cost::run),
 ];
 

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::UdpSocket;
-use std::time::Duration;
 
 use alto_trackers::{Ask, Peer, Record, Tracker, World};
 use tokio::time::Instant;
 
-use crate::guidance::{fill, until_guided, wait_for_the_minute};
+use crate::guidance::{fill, wait_for_the_minute};
 use crate::{Bench, world};
 
 pub(crate) fn run(bench: &Bench) -> String {
@@ -26,7 +25,6 @@ pub(crate) fn run(bench: &Bench) -> String {
         let _ = writeln!(text, "resolver {name}: {}", uniform(&world, &blind));
         let _ = writeln!(text, "  {}", latency(&world, &plain, &blind));
     }
-    let _ = writeln!(text, "{}", restart(bench));
     text
 }
 
@@ -80,27 +78,4 @@ fn median(world: &World, tracker: &Tracker) -> f64 {
     }
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
-}
-
-/// Name server and ALTO servers go for twenty seconds during announces, before anything was learnt.
-fn restart(bench: &Bench) -> String {
-    let mut world = world();
-    let tracker = bench.guided(world.config(), 0);
-    let networks = world.networks.clone();
-    let mut announces = 0;
-    world.without_servers(|| {
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(20) {
-            for number in 1..=250 {
-                for network in &networks {
-                    Peer::new(network.host(number), tracker.address).udp(&Ask::wanting(50));
-                    announces += 1;
-                }
-            }
-        }
-    });
-    let back = until_guided(&world, &tracker);
-    format!(
-        "without servers from the start: all of {announces} announces answered; servers back: {back}"
-    )
 }

@@ -1,4 +1,4 @@
-//! The programs that seed and download, and what they share.
+//! Real clients as processes of the test: the programs that seed and download, and what they share.
 
 use std::fmt;
 use std::fs;
@@ -11,15 +11,14 @@ use tempfile::TempDir;
 
 /// Debian's, for which its package python3-libtorrent is built: the first in `PATH` may be another.
 const PYTHON: &str = "/usr/bin/python3";
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/tracker-clients/peer.py");
-
-/// The file's length in octets.
-pub(crate) const SIZE: u64 = 96 << 20;
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/clients/peer.py");
 
 /// What downloads.
-#[derive(Clone, Copy)]
-pub(crate) enum Client {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// python3-libtorrent.
     Libtorrent,
+    /// aria2c, which always wants 50 peers.
     Aria2,
 }
 
@@ -33,18 +32,19 @@ impl fmt::Display for Client {
 }
 
 /// A private torrent of version 1 with one file, which all seeds have.
-pub(crate) struct Torrent {
+pub struct Torrent {
     folder: TempDir,
-    pub(crate) infohash: [u8; 20],
+    /// What it is known by.
+    pub infohash: [u8; 20],
 }
 
 impl Torrent {
-    /// Makes the file, no piece of it like another, and the torrent. It names no tracker, since a tracker
-    /// is told the info-hash before it has a port.
-    pub(crate) fn new() -> Self {
+    /// Makes a file of so many octets, no piece of it like another, and the torrent. It names no tracker,
+    /// since a tracker is told the info-hash before it has a port.
+    pub fn new(size: u64) -> Self {
         let folder = TempDir::new().expect("a folder");
         let mut torrent = Self { folder, infohash: [0; 20] };
-        let octets: Vec<u8> = (0..SIZE / 8).flat_map(u64::to_le_bytes).collect();
+        let octets: Vec<u8> = (0..size / 8).flat_map(u64::to_le_bytes).collect();
         fs::write(torrent.file(), octets).expect("room for the file");
         let mut command = Command::new(PYTHON);
         command.args([SCRIPT, "torrent"]).arg(torrent.file()).arg(torrent.path());
@@ -56,7 +56,7 @@ impl Torrent {
     }
 
     /// The file that is to be downloaded.
-    pub(crate) fn file(&self) -> PathBuf {
+    pub fn file(&self) -> PathBuf {
         self.folder.path().join("file")
     }
 
@@ -65,21 +65,22 @@ impl Torrent {
     }
 
     /// A seed at this address. Each line it says is what it has uploaded so far.
-    pub(crate) fn seed(&self, tracker: &str, address: Ipv4Addr, log: &Path) -> Process {
-        self.peer("seed", tracker, address, self.folder.path(), log)
+    pub fn seed(&self, tracker: &str, address: Ipv4Addr, log: &Path) -> Process {
+        self.peer("seed", 0, tracker, address, self.folder.path(), log)
     }
 
-    /// A leech at this address. It ends by itself.
-    pub(crate) fn leech(
+    /// A leech at this address that wants so many peers. It ends by itself.
+    pub fn leech(
         &self,
         client: Client,
+        wanted: u32,
         tracker: &str,
         address: Ipv4Addr,
         to: &Path,
     ) -> Process {
         let log = to.join("log");
         match client {
-            Client::Libtorrent => self.peer("leech", tracker, address, to, &log),
+            Client::Libtorrent => self.peer("leech", wanted, tracker, address, to, &log),
             Client::Aria2 => self.aria2(tracker, address, to, &log),
         }
     }
@@ -87,13 +88,15 @@ impl Torrent {
     fn peer(
         &self,
         role: &str,
+        wanted: u32,
         tracker: &str,
         address: Ipv4Addr,
         folder: &Path,
         log: &Path,
     ) -> Process {
         let (torrent, folder) = (self.path().display().to_string(), folder.display().to_string());
-        let arguments = [SCRIPT, role, &torrent, tracker, &address.to_string(), &folder];
+        let (wanted, address) = (wanted.to_string(), address.to_string());
+        let arguments = [SCRIPT, role, &torrent, tracker, &address, &folder, &wanted];
         Process::start(Path::new(PYTHON), &arguments, log)
     }
 
