@@ -41,6 +41,7 @@ mod ecs;
 mod error;
 mod life;
 mod load;
+mod locked;
 mod plan;
 mod resource;
 mod server_table;
