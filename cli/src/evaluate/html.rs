@@ -40,10 +40,10 @@ const STYLE: &str = ":root{color-scheme:light dark;--ink:#1d2733;--paper:#fdfdfc
 @media(prefers-color-scheme:dark){:root{--ink:#e4e7eb;--paper:#15191e;--soft:#9aa5b1;--line:#343b44;\
 --a:#5cb3f0;--b:#f0935a;--c:#6cc493}}\
 body{font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0}\
-main{max-width:52rem;margin:0 auto;padding:2rem 1rem 4rem}h1{font-size:1.8rem;margin:0 0 .5rem}\
+main{max-width:60rem;margin:0 auto;padding:2rem 1rem 4rem}h1{font-size:1.8rem;margin:0 0 .5rem}\
 h2{margin:2.5rem 0 .5rem}h3{margin:2rem 0 .5rem;font-size:1rem}p{max-width:44rem}\
-.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}\
-th,td{padding:.3rem .7rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
+.wide{overflow-x:auto;margin-top:1rem}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}\
+th,td{padding:.3rem .55rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}\
 th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\
 svg{display:block;width:100%;height:auto;font-size:12px}svg text{fill:var(--soft)}\
 .rule{stroke:var(--line)}.a{--tone:var(--a)}.b{--tone:var(--b)}.c{--tone:var(--c)}\
