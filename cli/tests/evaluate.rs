@@ -266,9 +266,9 @@ fn other_seeds_and_sizes() {
             "--trials", "400", "--seed", &seed, "--peers", &peers, "--good", &good, "--list", &list,
         ]);
         // Six standard deviations of a share in 400 trials.
-        let (seen, exact) = (number(&value, "/random/p0"), number(&value, "/exact/p0"));
+        let (found, exact) = (number(&value, "/random/p0"), number(&value, "/exact/p0"));
         let reach = 6.0 * (exact * (1.0 - exact) / 400.0).sqrt() + 1e-9;
-        assert!((seen - exact).abs() <= reach, "{seed}: {seen}, not {exact}");
+        assert!((found - exact).abs() <= reach, "{seed}: {found}, not {exact}");
         let (good, list): (usize, usize) = (good.parse().unwrap(), list.parse().unwrap());
         let least = value.pointer("/tracker/good_min").and_then(Value::as_u64).unwrap();
         assert!(usize::try_from(least).unwrap() >= good.min(list * 4 / 5), "{seed}: {least}");

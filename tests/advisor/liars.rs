@@ -157,9 +157,9 @@ async fn lies_stay_at_home() {
         let request = Request::new(Peer::new(address(network, n).into()), record(network, n), K);
         while advisor.select(&request, &swarm, &mut out).why == Why::Sample {}
         if network == CAPTURED {
-            captured.add(&out)
+            captured.add(&out);
         } else {
-            others.add(&out)
+            others.add(&out);
         }
         overlay.connect(&request.own, &out);
     }

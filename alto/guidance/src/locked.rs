@@ -64,12 +64,12 @@ impl Locked {
         now: Instant,
         look: impl FnOnce(&mut Shelf) -> Look,
     ) -> Boarding {
-        let mut shelf = self.write();
-        match look(&mut shelf) {
+        let mut all = self.write();
+        match look(&mut all) {
             Look::Fresh(table) | Look::Stale(table) => Boarding::Table(table),
             Look::Failing(error) => Boarding::Failing(error),
             Look::Flying(flight) => Boarding::Joins(flight),
-            Look::Fetch(held) => Boarding::Starts(departed(&mut shelf, server, held, now)),
+            Look::Fetch(held) => Boarding::Starts(departed(&mut all, server, held, now)),
         }
     }
 
