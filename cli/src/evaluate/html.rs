@@ -194,7 +194,7 @@ fn verdict(overlay: &Value) -> String {
     let (most, least) = (sizes.first().map_or(0.0, number), sizes.last().map_or(0.0, number));
     let splits = match overlay["smallest_share"].as_f64() {
         Some(share) => format!("The swarm never splits from {} on.", percent(share)),
-        None => "The swarm splits at each share.".into(),
+        None => "There is no share from which on it never splits.".into(),
     };
     let alone = overlay["shares"]
         .as_array()
