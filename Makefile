@@ -29,10 +29,10 @@ clippy:
 test:
 	scripts/test
 
-# The threads of cache and coalescing in thousands of orders, under a model checker.
+# Threads that share caches, flights, servers' tables and swarms, in thousands of orders, under a model checker.
 models:
-	RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p alto-discovery-core --lib \
-		--target-dir target/models models::
+	RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked --lib --target-dir target/models \
+		-p alto-discovery-core -p alto-guidance -p alto-selection models::
 
 # Each feature builds and passes its tests alone, and `dns` pulls in no HTTP client.
 features:

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use crate::log::Met;
 use crate::{Config, Discovery};
+pub use claims::ClaimsConfig;
 pub use config::{SelectConfig, Share};
 use guide::Guide;
 use learner::{Learner, Tables};
@@ -69,6 +70,7 @@ pub struct Advisor {
     guidance: Guidance,
     learner: Learner,
     config: SelectConfig,
+    claimed_share: Share,
     seed: u64,
     /// Requests so far, where a configured seed makes their order count.
     requests: AtomicU64,
@@ -109,11 +111,13 @@ impl Advisor {
         let log = Arc::clone(discovery.log());
         let guidance = Guidance::new(&sections.guidance, &sections.fetch, config.policy)?;
         let guidance = guidance.telling(move |told| log.fetched(&told));
-        let tables = Tables::new(guidance.clone(), sections.guidance.memory);
+        let (memory, claims) = (sections.guidance.memory, sections.claims);
+        let tables = Tables::new(guidance.clone(), memory, claims);
         let learner = Learner::new(Arc::clone(&discovery), tables, config.calls);
         let config = sections.select;
         let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(()));
-        Ok(Self { discovery, guidance, learner, config, seed, requests: AtomicU64::new(0) })
+        let (claimed_share, requests) = (claims.share, AtomicU64::new(0));
+        Ok(Self { discovery, guidance, learner, config, claimed_share, seed, requests })
     }
 
     /// Replaces `out` by the best peers of a swarm, as many as asked for, if there are so many:
@@ -282,7 +286,8 @@ impl Advisor {
     }
 
     fn places<R>(&self, guide: &Guide, request: &Request<'_, R>) -> usize {
-        guide.places(request.k, request.random_share.unwrap_or(self.config.random_share))
+        let random_share = request.random_share.unwrap_or(self.config.random_share);
+        guide.places(request.k, random_share, self.claimed_share)
     }
 
     /// Whose costs count for a peer now, or why nobody's do; what is missing is being learnt then.

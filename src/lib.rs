@@ -16,7 +16,9 @@ pub mod whoami;
 
 #[cfg(feature = "guidance")]
 #[cfg_attr(docsrs, doc(cfg(feature = "guidance")))]
-pub use advisor::{Advisor, Choice, Request, Requester, SelectConfig, Share, Unprepared, Why};
+pub use advisor::{
+    Advisor, Choice, ClaimsConfig, Request, Requester, SelectConfig, Share, Unprepared, Why,
+};
 pub use alto_discovery_core as core;
 pub use alto_discovery_core::{
     Answer, Backend, BackendConfig, BoxFuture, Call, Cause, Dnssec, Error, Finding, Freshness,

@@ -18,6 +18,7 @@ sections! {
     feature = "guidance" => guidance: alto_guidance::GuidanceConfig, "What is asked of the servers found.";
     any(feature = "guidance", feature = "redirect") => fetch: alto_fetch::FetchConfig, "How HTTP resources are fetched.";
     feature = "guidance" => select: crate::SelectConfig, "How peers are chosen.";
+    feature = "guidance" => claims: crate::ClaimsConfig, "How far what peers claim goes.";
     feature = "guidance" => opentracker: crate::OpentrackerConfig, "What the object for opentracker does beside.";
 }
 

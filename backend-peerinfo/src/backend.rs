@@ -69,7 +69,7 @@ impl PeerInfoBackend {
             Err(fault) => Err(rejected("URI", &fault)),
         });
         let guidance = || match sent.guidance? {
-            Ok(octets) => Some(blob::read(&octets).map_err(|fault| rejected("guidance", &fault))),
+            Ok(octets) => Some(self.blob(&octets).map_err(|fault| rejected("guidance", &fault))),
             Err(fault) => Some(Err(rejected("guidance", &fault))),
         };
         match uri {
@@ -99,6 +99,16 @@ impl PeerInfoBackend {
         let list = ServerList::new([server]).map(Guide::Servers);
         let guide = list.ok_or_else(|| not_applicable(code::NOTHING_TO_GO_BY, "no server"))?;
         Ok((BY_URI, guide, CLAIM_HOLDS))
+    }
+
+    /// Guidance within the limits that are configured, which may be narrower than the format's.
+    fn blob(&self, octets: &[u8]) -> Result<PeerCosts, blob::Fault> {
+        if octets.len() > self.config.max_octets {
+            return Err(blob::Fault::Size);
+        }
+        let costs = blob::read(octets)?;
+        let fits = costs.entries.len() <= self.config.max_entries;
+        fits.then_some(costs).ok_or(blob::Fault::Count)
     }
 
     /// Guidance names no server, so neither a list nor a network can vouch for it.
@@ -142,6 +152,41 @@ impl Backend for PeerInfoBackend {
             Ok(answer) => Known::Fresh(answer),
             Err(Error::NotApplicable { .. }) => Known::NotApplicable,
             Err(_) => Known::Ask,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alto_discovery_core::{BackendConfig as _, PeerCost};
+
+    fn guidance(entries: u8) -> Vec<u8> {
+        let entry =
+            |n: u8| PeerCost { net: format!("198.51.100.{n}/32").parse().unwrap(), cost: 1 };
+        let entries = (0..entries).map(entry).collect();
+        blob::write(&PeerCosts { entries, lifetime: CLAIM_HOLDS }).unwrap()
+    }
+
+    /// Guidance at the configured limits counts, one entry or octet more is refused.
+    #[test]
+    fn limits_may_be_narrower_than_the_format() {
+        let octets = |entries| guidance(entries).len().to_string();
+        for (key, most) in
+            [("peerinfo.max_entries", "7".into()), ("peerinfo.max_octets", octets(7))]
+        {
+            let mut config = PeerInfoConfig { trust: Trusted::Open, ..PeerInfoConfig::default() };
+            config.set(key, &most).unwrap();
+            let backend = PeerInfoBackend::new(&config, Policy::default());
+            for (entries, counts) in [(7, true), (8, false)] {
+                let option = guidance(entries);
+                let raw = [&[0xA6, u8::try_from(option.len()).unwrap()], &option[..]].concat();
+                let peer: Peer<'_> = "8.8.8.8".parse().unwrap();
+                let peer = peer.with_hints(Hints::UdpOptions(raw.into()));
+                let read = backend.read(&peer, Instant::now());
+                assert_eq!(read.is_ok(), counts, "{key}: {entries}");
+                assert_eq!(matches!(read, Err(Error::Rejected { .. })), !counts);
+            }
         }
     }
 }

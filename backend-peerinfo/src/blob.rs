@@ -148,11 +148,11 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Size => "its size is not what it says, or more than 1024 octets",
+            Self::Size => "its size is not what it says, or more than is allowed",
             Self::Version => "its version is not 1",
             Self::Flags => "it has flags that are not defined",
             Self::Lifetime => "its lifetime is over",
-            Self::Count => "it has no entries, or more than 128",
+            Self::Count => "it has no entries, or more than are allowed",
             Self::Family => "a family that is neither 4 nor 6",
             Self::Length => "a prefix longer than an address",
             Self::HostBits => "a prefix with bits behind its length",

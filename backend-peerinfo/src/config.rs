@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alto_discovery_core::{Backend, BackendConfig, Error, Place, Policy, parse_uri};
+use alto_discovery_core::{
+    Backend, BackendConfig, Error, Place, Policy, Setting, SettingValue as _, parse_uri,
+};
 
+use crate::announce::MOST_GUIDANCE;
+use crate::blob::MOST_ENTRIES;
 use crate::{NAME, PeerInfoBackend};
 
 /// Which claims of peers count.
@@ -22,13 +26,44 @@ pub enum Trusted {
 }
 
 /// How peers' claims are taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfoConfig {
     /// Which claims count (`peerinfo.trust`).
     pub trust: Trusted,
     /// The hosts whose servers count with [`Trusted::Allowlist`] (`peerinfo.allowlist`): as in a URI,
     /// lower case, without a final dot.
     pub allowlist: BTreeSet<String>,
+    /// The most entries that a peer's guidance may have (`peerinfo.max_entries`).
+    pub max_entries: usize,
+    /// The most octets that a peer's guidance may have (`peerinfo.max_octets`).
+    pub max_octets: usize,
+}
+
+const ENTRIES: Setting<usize> = Setting {
+    key: "peerinfo.max_entries",
+    default: MOST_ENTRIES,
+    floor: 1,
+    ceiling: MOST_ENTRIES,
+    source: "the format: no more can be sent",
+};
+
+const OCTETS: Setting<usize> = Setting {
+    key: "peerinfo.max_octets",
+    default: MOST_GUIDANCE,
+    floor: 11, // one entry of no prefix
+    ceiling: MOST_GUIDANCE,
+    source: "the format: a datagram of 1,232 octets holds no more",
+};
+
+impl Default for PeerInfoConfig {
+    fn default() -> Self {
+        Self {
+            trust: Trusted::default(),
+            allowlist: BTreeSet::new(),
+            max_entries: ENTRIES.default,
+            max_octets: OCTETS.default,
+        }
+    }
 }
 
 const TRUST: [(&str, Trusted); 4] = [
@@ -41,12 +76,15 @@ const TRUST: [(&str, Trusted); 4] = [
 impl BackendConfig for PeerInfoConfig {
     const NAME: &'static str = NAME;
 
-    const KEYS: &'static [&'static str] = &["peerinfo.trust", "peerinfo.allowlist"];
+    const KEYS: &'static [&'static str] =
+        &["peerinfo.trust", "peerinfo.allowlist", ENTRIES.key, OCTETS.key];
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         match key {
             "peerinfo.trust" => self.trust = trusted(value.trim())?,
             "peerinfo.allowlist" => self.allowlist = hosts(value)?,
+            _ if key == ENTRIES.key => self.max_entries = number(&ENTRIES, value)?,
+            _ if key == OCTETS.key => self.max_octets = number(&OCTETS, value)?,
             _ => {
                 let message = format!("no such setting; wanted: {}", Self::KEYS.join(", "));
                 return Err(Error::config(key, message));
@@ -64,6 +102,8 @@ impl BackendConfig for PeerInfoConfig {
             "peerinfo.allowlist" => {
                 Some(self.allowlist.iter().map(String::as_str).collect::<Vec<_>>().join(","))
             }
+            _ if key == ENTRIES.key => Some(self.max_entries.show()),
+            _ if key == OCTETS.key => Some(self.max_octets.show()),
             _ => None,
         }
     }
@@ -79,6 +119,10 @@ impl BackendConfig for PeerInfoConfig {
     fn build(&self, policy: Policy) -> Result<Arc<dyn Backend>, Error> {
         Ok(Arc::new(PeerInfoBackend::new(self, policy)))
     }
+}
+
+fn number(setting: &Setting<usize>, text: &str) -> Result<usize, Error> {
+    setting.parse(text).map_err(|fault| Error::config(setting.key, fault.to_string()))
 }
 
 fn trusted(value: &str) -> Result<Trusted, Error> {
@@ -134,6 +178,10 @@ mod tests {
         config.set("peerinfo.allowlist", " b.example., A.example ,[2001:DB8::1]").unwrap();
         let written = config.get("peerinfo.allowlist").unwrap();
         assert_eq!(written, "[2001:db8::1],a.example,b.example");
+        config.set("peerinfo.max_entries", "9").unwrap();
+        config.set("peerinfo.max_octets", "99").unwrap();
+        let limits = ["peerinfo.max_entries", "peerinfo.max_octets"].map(|key| config.get(key));
+        assert_eq!(limits, [Some("9".into()), Some("99".into())]);
         let before = config.clone();
         config.set("peerinfo.allowlist", &written).unwrap();
         assert_eq!(config, before);
@@ -147,6 +195,8 @@ mod tests {
             ("peerinfo.allowlist", "a.example:443"),
             ("peerinfo.allowlist", "a.example/ird"),
             ("peerinfo.allowlist", "a b"),
+            ("peerinfo.max_entries", "129"),
+            ("peerinfo.max_octets", "10"),
             ("peerinfo.colour", "red"),
         ] {
             let fault = PeerInfoConfig::default().set(key, value).unwrap_err().to_string();

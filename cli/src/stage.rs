@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv6Addr, SocketAddrV6};
 
 use alto_discovery::selection::V6Record;
-use alto_discovery::{Advisor, Config};
+use alto_discovery::{Advisor, Config, SelectConfig};
 use alto_server::Server;
 use clap::Args;
 
@@ -42,6 +42,8 @@ impl Default for Switches {
 /// Networks with an ALTO server each, the name server that leads to them, and a tracker's advisor.
 pub(crate) struct Stage {
     pub(crate) advisor: Advisor,
+    /// How the advisor chooses.
+    pub(crate) select: SelectConfig,
     pub(crate) name_server: NameServer,
     pub(crate) alto_servers: Vec<Server>,
 }
@@ -71,8 +73,9 @@ impl Stage {
             }
         }
         // It reads the authority's certificate, which is gone afterwards.
-        let advisor = Advisor::new(&config(&name_server, &authority, switches)?)?;
-        Ok(Self { advisor, name_server, alto_servers })
+        let config = config(&name_server, &authority, switches)?;
+        let (advisor, select) = (Advisor::new(&config)?, config.sections.select);
+        Ok(Self { advisor, select, name_server, alto_servers })
     }
 }
 

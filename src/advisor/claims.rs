@@ -1,5 +1,7 @@
 //! Servers that only peers name: whom of them to contact, and where their tables are kept.
 
+mod config;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,17 +13,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-/// Tables fetched only because of a claim get this part of the memory for tables, and never evict
-/// others.
-const MEMORY_PART: usize = 10;
-/// Fetches for claims under way at once, so that places are left for what networks say.
-const FETCHES: usize = 4;
-/// Hosts that were not contacted lately, within [`A_WHILE`], by the claims of one /24 (IPv4) or /48
-/// (IPv6).
-const NEW_HOSTS: u32 = 5;
+pub use config::ClaimsConfig;
+
+/// The time in which a block's new hosts are counted.
 const A_WHILE: Duration = Duration::from_secs(60);
-/// A host and port without a table is contacted for claims once in this time, whatever came of it.
-const PAUSE: Duration = Duration::from_secs(600);
 /// Hosts and blocks that are remembered. When there are more, no new ones are contacted.
 const MOST: usize = 4_096;
 
@@ -32,13 +27,16 @@ pub(super) struct Claims {
     tables: Guidance,
     gate: Arc<Mutex<Gate>>,
     places: Arc<Semaphore>,
+    most_fetches: usize,
 }
 
 impl Claims {
-    /// Beside the tables of the servers that networks name.
-    pub(super) fn beside(others: &Guidance, memory: usize) -> Self {
-        let tables = others.apart(memory / MEMORY_PART);
-        Self { tables, gate: Arc::default(), places: Arc::new(Semaphore::new(FETCHES)) }
+    /// Beside the tables of the servers that networks name, which take so much memory.
+    pub(super) fn beside(others: &Guidance, memory: usize, config: ClaimsConfig) -> Self {
+        let tables = others.apart(config.memory.of(memory));
+        let gate = Arc::new(Mutex::new(Gate::new(config)));
+        let most_fetches = config.fetches;
+        Self { tables, gate, places: Arc::new(Semaphore::new(most_fetches)), most_fetches }
     }
 
     /// What is at hand of a server that the peer `from` names.
@@ -66,7 +64,7 @@ impl Claims {
 
     /// How many fetches are under way.
     pub(super) fn under_way(&self) -> usize {
-        FETCHES - self.places.available_permits()
+        self.most_fetches - self.places.available_permits()
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
@@ -75,8 +73,10 @@ impl Claims {
 }
 
 /// Who was contacted lately, and for whom. Pure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Gate {
+    new_hosts: u32,
+    pause: Duration,
     /// When, for whatever claim.
     hosts: HashMap<(Box<str>, u16), Instant>,
     /// Since when so many hosts were new.
@@ -88,6 +88,11 @@ impl Gate {
     /// How often what is over is forgotten; it stands in nobody's way meanwhile.
     const SWEEP: Duration = Duration::from_secs(1);
 
+    fn new(config: ClaimsConfig) -> Self {
+        let ClaimsConfig { new_hosts, pause, .. } = config;
+        Self { new_hosts, pause, hosts: HashMap::new(), blocks: HashMap::new(), swept: None }
+    }
+
     /// Whether a server may be contacted because the peer `from` names it; if so, that is noted.
     fn admits(&mut self, server: &Url, from: IpNet, now: Instant) -> bool {
         let (Some(host), Some(port)) = (server.host_str(), server.port_or_known_default()) else {
@@ -97,7 +102,7 @@ impl Gate {
         self.sweep(now);
         let tried = self.hosts.get(&key);
         let is_free = match tried {
-            Some(tried) => !is_within(*tried, PAUSE, now),
+            Some(tried) => !is_within(*tried, self.pause, now),
             None => self.hosts.len() < MOST,
         };
         let is_admitted = is_free && self.is_within_rate(block(from), now);
@@ -116,7 +121,7 @@ impl Gate {
             (*since, *count) = (now, 0);
         }
         *count = count.saturating_add(1);
-        *count <= NEW_HOSTS
+        *count <= self.new_hosts
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -124,7 +129,8 @@ impl Gate {
             return;
         }
         self.swept = Some(now);
-        self.hosts.retain(|_, tried| is_within(*tried, PAUSE, now));
+        let pause = self.pause;
+        self.hosts.retain(|_, tried| is_within(*tried, pause, now));
         self.blocks.retain(|_, (since, _)| is_within(*since, A_WHILE, now));
     }
 }
@@ -143,6 +149,10 @@ fn block(from: IpNet) -> IpNet {
 mod tests {
     use super::*;
 
+    fn gate() -> Gate {
+        Gate::new(ClaimsConfig::default())
+    }
+
     fn server(n: usize) -> Url {
         format!("https://host{n}.example/ird").parse().unwrap()
     }
@@ -154,7 +164,7 @@ mod tests {
     /// Each block of peers has its own few new hosts a minute.
     #[test]
     fn a_block_names_few_new_hosts() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
+        let (mut gate, now) = (gate(), Instant::now());
         let admitted = |gate: &mut Gate, hosts: std::ops::Range<usize>, from: &str, now| {
             hosts.filter(|n| gate.admits(&server(*n), peer(from), now)).count()
         };
@@ -166,10 +176,29 @@ mod tests {
         assert_eq!(admitted(&mut gate, 80..99, "203.0.113.5", now + A_WHILE), 5);
     }
 
+    /// Both bounds are the configuration's.
+    #[test]
+    fn the_bounds_can_be_set() {
+        let now = Instant::now();
+        let pause = Duration::from_secs(20);
+        for most in [0, 1, 9] {
+            let config = ClaimsConfig { new_hosts: most, pause, ..ClaimsConfig::default() };
+            let mut gate = Gate::new(config);
+            let from = peer("203.0.113.5");
+            let admitted = (0..20).filter(|n| gate.admits(&server(*n), from, now)).count();
+            assert_eq!(admitted, usize::try_from(most).unwrap());
+            let other = peer("198.51.100.5");
+            let again = |gate: &mut Gate, at| gate.admits(&server(0), other, at);
+            assert!(!again(&mut gate, now + pause - Duration::from_millis(1)));
+            assert_eq!(again(&mut gate, now + pause), most > 0);
+        }
+    }
+
     /// A host is contacted once in a while, whoever names it and however it is spelled.
     #[test]
     fn a_host_is_contacted_once_in_a_while() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
+        const PAUSE: Duration = Duration::from_secs(600);
+        let (mut gate, now) = (gate(), Instant::now());
         let mut admits =
             |uri: &str, from: &str, now| gate.admits(&uri.parse().unwrap(), peer(from), now);
         assert!(admits("https://victim.example/1", "203.0.113.5", now));
@@ -185,7 +214,7 @@ mod tests {
     /// However many claim, the memory is bounded.
     #[test]
     fn it_remembers_a_bounded_number() {
-        let (mut gate, now) = (Gate::default(), Instant::now());
+        let (mut gate, now) = (gate(), Instant::now());
         let net = |n: usize| {
             let [.., a, b] = u32::try_from(n).unwrap().to_be_bytes();
             peer(&format!("192.{a}.{b}.1"))

@@ -81,7 +81,8 @@ impl SelectConfig {
     }
 }
 
-fn parse<T: SettingValue>(setting: &Setting<T>, text: &str) -> Result<T, Error> {
+/// Reads the value of a setting.
+pub(super) fn parse<T: SettingValue>(setting: &Setting<T>, text: &str) -> Result<T, Error> {
     setting.parse(text).map_err(|fault| Error::config(setting.key, fault.to_string()))
 }
 
@@ -97,13 +98,18 @@ impl Share {
     const WHOLE: u32 = 1_000_000;
 
     /// So many thousandths; all of it from 1,000 on.
-    pub fn permille(thousandths: u16) -> Self {
-        Self((u32::from(thousandths) * 1_000).min(Self::WHOLE))
+    pub const fn permille(thousandths: u16) -> Self {
+        Self(if thousandths < 1_000 { thousandths as u32 * 1_000 } else { Self::WHOLE })
     }
 
     /// It in whole thousandths, rounded down.
     pub fn thousandths(self) -> u16 {
         u16::try_from(self.0 / 1_000).unwrap_or(1_000) // no more than 1,000, so it fits
+    }
+
+    /// How many of `k` this share is: ⌊s · k⌋.
+    pub fn of(self, k: usize) -> usize {
+        Self(Self::WHOLE - self.0).rest_of(k)
     }
 
     /// How many of `k` places are left beside this share: ⌊(1 − s) · k⌋.
@@ -175,12 +181,16 @@ mod tests {
             prop_assert_eq!(Share::read(&share.show()), Some(share));
         }
 
-        /// The rest is the largest number of places that is no more than (1 - s) k.
+        /// The rest is the largest number of places that is no more than (1 - s) k, the share that of
+        /// those no more than s k.
         #[test]
         fn the_rest_is_exact(millionths in 0..=Share::WHOLE, k in 0..1_000_000_usize) {
             let rest = Share(millionths).rest_of(k) as u64;
             let exact = u64::from(Share::WHOLE - millionths) * k as u64;
             prop_assert!(rest * 1_000_000 <= exact && exact < (rest + 1) * 1_000_000);
+            let part = Share(millionths).of(k) as u64;
+            let exact = u64::from(millionths) * k as u64;
+            prop_assert!(part * 1_000_000 <= exact && exact < (part + 1) * 1_000_000);
         }
     }
 }

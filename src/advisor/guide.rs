@@ -49,9 +49,9 @@ impl Guide {
         Some(Self { table, consumer, trust: Trust::PeerClaim, is_shared: false })
     }
 
-    /// How many of `k` places its costs may fill: what a mere claim says fills no more than half.
-    pub(super) fn places(&self, k: usize, random_share: Share) -> usize {
+    /// How many of `k` places its costs may fill: what a mere claim says fills no more than its share.
+    pub(super) fn places(&self, k: usize, random_share: Share, claimed_share: Share) -> usize {
         let places = random_share.rest_of(k);
-        if self.trust == Trust::PeerClaim { places.min(k / 2) } else { places }
+        if self.trust == Trust::PeerClaim { places.min(claimed_share.of(k)) } else { places }
     }
 }

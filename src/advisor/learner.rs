@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::Instant;
 
-use super::claims::Claims;
+use super::claims::{Claims, ClaimsConfig};
 use crate::Discovery;
 
 /// Starts discoveries and goes on without waiting for them.
@@ -192,8 +192,8 @@ pub(super) struct AtHand {
 
 impl Tables {
     /// Those of `guidance`, and for what peers claim a part of `memory` beside them.
-    pub(super) fn new(guidance: Guidance, memory: usize) -> Self {
-        Self { claims: Claims::beside(&guidance, memory), guidance }
+    pub(super) fn new(guidance: Guidance, memory: usize, claims: ClaimsConfig) -> Self {
+        Self { claims: Claims::beside(&guidance, memory, claims), guidance }
     }
 
     /// The table at hand of the first server that has one. The first server that has none and has

@@ -46,11 +46,15 @@ pub(crate) async fn server() -> Server {
 }
 
 pub(crate) async fn server_of(network: &str, costs: &str) -> Server {
+    server_at("127.0.0.1:0", network, costs).await
+}
+
+pub(crate) async fn server_at(listen: &str, network: &str, costs: &str) -> Server {
     let network = Text { name: "network", csv: network };
     let costs = Text { name: "costs", csv: costs };
     let maps = Maps::parse(network, &[(CostMetric::routingcost(), costs)]).unwrap();
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let config = ServerConfig::new(listen, Source::Maps(maps.into()), Transport::Http);
+    let config =
+        ServerConfig::new(listen.parse().unwrap(), Source::Maps(maps.into()), Transport::Http);
     Server::bind(config).await.unwrap()
 }
 

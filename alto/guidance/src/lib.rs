@@ -43,6 +43,7 @@ mod ecs;
 mod error;
 mod life;
 mod load;
+mod locked;
 mod plan;
 mod reach;
 mod resource;

@@ -2,9 +2,7 @@
 //! whole.
 
 use std::fmt;
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,14 +11,15 @@ use url::Url;
 
 use crate::answers::Answers;
 use crate::error::{Error, Fault};
-use crate::load::{Loaded, Loader};
+use crate::load::Loader;
+use crate::locked::{Boarding, Departure, Locked};
 use crate::server_table::ServerTable;
-use crate::shelf::{Asker, Glance, Landing, Look, Shelf};
+use crate::shelf::{Asker, Glance, Landing, Shelf};
 
 /// The tables of servers. Its lock is held for a moment only, never while something is awaited.
 pub(crate) struct Store {
     pub(crate) loader: Loader,
-    shelf: RwLock<Shelf>,
+    shelf: Locked,
     answers: Mutex<Answers>,
     tell: OnceLock<Tell>,
 }
@@ -40,7 +39,7 @@ pub(crate) type Tell = Box<dyn Fn(Told<'_>) + Send + Sync>;
 impl Store {
     /// An empty store.
     pub(crate) fn new(loader: Loader) -> Self {
-        let shelf = RwLock::new(Shelf::new(loader.config.memory));
+        let shelf = Locked::new(Shelf::new(loader.config.memory));
         let answers = Mutex::new(Answers::new(loader.config.ecs_memory));
         Self { loader, shelf, answers, tell: OnceLock::new() }
     }
@@ -52,23 +51,22 @@ impl Store {
 
     /// The table of a server if it is fresh, or its server cannot be reached: no I/O, no waiting.
     pub(crate) fn known(&self, server: &Url, now: Instant) -> Option<Arc<ServerTable>> {
-        self.shelf().known(server, now)
+        self.shelf.write().known(server, now)
     }
 
     /// How long what is held of a server stays fresh, as HTTP says.
     pub(crate) fn fresh_for(&self, server: &Url, now: Instant) -> Option<Duration> {
-        self.shelf().fresh_for(server, now)
+        self.shelf.write().fresh_for(server, now)
     }
 
     /// Why a server is left alone now, if it failed a short time ago.
     pub(crate) fn failing(&self, server: &Url) -> Option<Error> {
-        self.shelf().failing(server, Instant::now())
+        self.shelf.write().failing(server, Instant::now())
     }
 
     /// What is at hand of a server, and whether it is time to fetch.
     pub(crate) fn glance(&self, server: &Url, now: Instant) -> Glance {
-        let seen = self.shared().peek(server, now);
-        seen.unwrap_or_else(|| self.shelf().glance(server, now))
+        self.shelf.glance(server, now)
     }
 
     /// The table of a server, fetched if need be. Whoever gives up cancels nothing for others.
@@ -78,14 +76,12 @@ impl Store {
         asker: Asker,
     ) -> Result<Arc<ServerTable>, Error> {
         let now = Instant::now();
-        let mut flight = {
-            let mut all = self.shelf();
-            match all.look(server, asker, now) {
-                Look::Fresh(table) | Look::Stale(table) => return Ok(table),
-                Look::Failing(error) => return Err(error),
-                Look::Flying(flight) => flight,
-                Look::Fetch(held) => self.take_off(&mut all, server, held, now),
-            }
+        let boarding = self.shelf.board(server, now, |shelf| shelf.look(server, asker, now));
+        let mut flight = match boarding {
+            Boarding::Table(table) => return Ok(table),
+            Boarding::Failing(error) => return Err(error),
+            Boarding::Joins(flight) => flight,
+            Boarding::Starts(departure) => self.start(server, departure),
         };
         let landed = flight.wait_for(Option::is_some).await;
         let landed = landed.ok().and_then(|landing| landing.clone());
@@ -96,45 +92,23 @@ impl Store {
     /// runtime around it; does not wait.
     pub(crate) fn prepare(self: &Arc<Self>, server: &Url) {
         let now = Instant::now();
-        let mut all = self.shelf();
-        if let Look::Fetch(held) = all.look_ahead(server, now) {
-            self.take_off(&mut all, server, held, now);
+        let boarding = self.shelf.board(server, now, |shelf| shelf.look_ahead(server, now));
+        if let Boarding::Starts(departure) = boarding {
+            self.start(server, departure);
         }
     }
 
     /// Notes how a server answered a question of another kind.
     pub(crate) fn note<T>(&self, server: &Url, answer: &Result<T, Error>) {
         match answer {
-            Ok(_) => self.shelf().succeeded(server),
-            Err(error) => self.shelf().failed(server, error, Instant::now()),
+            Ok(_) => self.shelf.write().succeeded(server),
+            Err(error) => self.shelf.write().failed(server, error, Instant::now()),
         }
     }
 
     /// Octets of all tables held.
     pub(crate) fn octets(&self) -> usize {
-        self.shelf().octets()
-    }
-
-    fn take_off(
-        self: &Arc<Self>,
-        all: &mut Shelf,
-        server: &Url,
-        held: Option<Arc<Loaded>>,
-        now: Instant,
-    ) -> watch::Receiver<Landing> {
-        let (landing, flight) = watch::channel(None);
-        all.take_off(server, flight.clone(), now);
-        let (store, server) = (Arc::clone(self), server.clone());
-        tokio::spawn(async move {
-            let result = store.loader.load(&server, held.as_deref()).await;
-            if let Some(tell) = store.tell.get() {
-                let outcome = result.as_ref().map(|loaded| &*loaded.table);
-                tell(Told { server: &server, outcome });
-            }
-            let landed = store.shelf().land(&server, result, Instant::now());
-            landing.send_replace(Some(landed));
-        });
-        flight
+        self.shelf.write().octets()
     }
 
     /// The endpoint costs that are kept.
@@ -142,12 +116,19 @@ impl Store {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shared(&self) -> RwLockReadGuard<'_, Shelf> {
-        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn shelf(&self) -> RwLockWriteGuard<'_, Shelf> {
-        self.shelf.write().unwrap_or_else(PoisonError::into_inner)
+    fn start(self: &Arc<Self>, server: &Url, departure: Departure) -> watch::Receiver<Landing> {
+        let Departure { held, landing, flight } = departure;
+        let (store, server) = (Arc::clone(self), server.clone());
+        tokio::spawn(async move {
+            let result = store.loader.load(&server, held.as_deref()).await;
+            if let Some(tell) = store.tell.get() {
+                let outcome = result.as_ref().map(|loaded| &*loaded.table);
+                tell(Told { server: &server, outcome });
+            }
+            let landed = store.shelf.write().land(&server, result, Instant::now());
+            landing.send_replace(Some(landed));
+        });
+        flight
     }
 }
 

@@ -14,6 +14,7 @@ mod rank;
 mod record;
 mod sorted;
 mod swarm;
+mod sync;
 mod table;
 mod view;
 

@@ -1,14 +1,17 @@
 //! The peers of one torrent and family, and the choice among them.
 
 mod draw;
+#[cfg(all(test, shuttle))]
+mod models;
 mod peers;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError};
 
 use crate::among::choose_among;
 use crate::random::Random;
 use crate::record::Record;
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::view::View;
 use crate::{Pid, Table};
 pub(crate) use draw::Taken;

@@ -9,21 +9,21 @@ mod exact;
 mod graph;
 mod html;
 mod overlay;
+mod report;
 mod trials;
 mod world;
 
+use std::fs::File;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::report::Status;
 use crate::stage::Switches;
 pub(crate) use approaches::{ApproachesOptions, run as run_approaches};
-use exact::{Hypergeometric, count, interval};
-use trials::{Results, Tally};
+use exact::Hypergeometric;
 use world::World;
 
 /// What to evaluate.
@@ -73,18 +73,44 @@ fn number(least: u64, most: u64) -> impl Fn(&str) -> Result<usize, String> + Clo
     }
 }
 
+/// Connections that an overlay may have: those of all peers take up to a gigabyte.
+const MOST_CONNECTIONS: usize = 100_000_000;
+
+impl SwarmOptions {
+    fn check(&self) -> Result<(), Failure> {
+        if self.good > self.peers {
+            let (good, peers) = (self.good, self.peers);
+            let message =
+                format!("--good {good} is more than the {peers} peers there are (--peers)");
+            return Err(Failure::Usage(message));
+        }
+        let connections = self.peers.saturating_mul(self.list.min(self.peers));
+        if self.wants_overlay() && connections > MOST_CONNECTIONS {
+            return Err(Failure::Usage(format!(
+                "an overlay of {connections} connections is too large to hold: \
+                 --peers times --list may be {MOST_CONNECTIONS} with --overlay and --html"
+            )));
+        }
+        Ok(())
+    }
+
+    fn wants_overlay(&self) -> bool {
+        self.overlay || self.html.is_some()
+    }
+}
+
 /// Carries the evaluation out.
 pub(crate) fn run(options: &SwarmOptions) -> Result<Status, Failure> {
-    if options.good > options.peers {
-        return Err(Failure::Usage("no more peers can be good than there are".into()));
-    }
+    options.check()?;
+    // Before the work of minutes, so that it is not lost if there is no place for the page.
+    let page = options.html.as_deref().map(created).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Input)?;
     let (world, results, study) = runtime.block_on(async {
         let world = World::new(options).await?;
         let results = trials::run(&world, options).await;
-        let is_wanted = options.overlay || options.html.is_some();
-        let study = if is_wanted { Some(overlay::study(options).await?) } else { None };
+        let study =
+            if options.wants_overlay() { Some(overlay::study(options).await?) } else { None };
         Ok::<_, Failure>((world, results, study))
     })?;
     if let Some(fault) = &results.fault {
@@ -93,102 +119,26 @@ pub(crate) fn run(options: &SwarmOptions) -> Result<Status, Failure> {
     }
     let list = options.list.min(options.peers);
     let exact = Hypergeometric::new(options.peers, options.good, list);
-    let mut text = table(options, &exact, &world, &results);
+    let mut value = report::json(options, &exact, &world, &results);
     if let Some(study) = &study {
-        text = format!("{text}\n\n{}", study.table());
+        value["overlay"] = study.json();
     }
-    if let (Some(path), Some(study)) = (&options.html, &study) {
-        std::fs::write(path, html::page(&text, study)).map_err(Failure::Output)?;
+    if let Some(mut page) = page {
+        page.write_all(html::page(&value).as_bytes()).map_err(Failure::Output)?;
     }
-    if options.json {
-        let mut value = json(options, &exact, &results);
-        if let Some(study) = &study {
-            value["overlay"] = study.json();
-        }
-        text = value.to_string();
-    }
-    writeln!(std::io::stdout(), "{text}").map_err(Failure::Output)?;
+    let text = if options.json {
+        value.to_string()
+    } else {
+        let table = report::table(options, &exact, &world, &results);
+        study.map_or_else(|| table.clone(), |study| format!("{table}\n\n{}", study.table()))
+    };
+    crate::say(text)?;
     Ok(Status::Found)
 }
 
-fn json(options: &SwarmOptions, exact: &Hypergeometric, results: &Results) -> Value {
-    let (random, tracker) = (&results.random, results.tracker());
-    let share = |tally: &Tally, k| count(tally.at_most(k)) / count(tally.trials());
-    let bounds = |tally: &Tally, k| interval(tally.at_most(k), tally.trials());
-    let goodness = |tally: &Tally| json!({"good_mean": tally.mean(), "good_min": tally.least()});
-    let mut of_tracker = goodness(&tracker);
-    of_tracker["guided"] = json!(results.guided);
-    of_tracker["at_home"] = goodness(&results.at_home);
-    of_tracker["far"] = goodness(&results.far);
-    json!({
-        "exact": {"p0": exact.at_most(0), "p_le4": exact.at_most(4), "good_mean": exact.mean()},
-        "random": {
-            "p0": share(random, 0), "p0_ci": bounds(random, 0),
-            "p_le4": share(random, 4), "p_le4_ci": bounds(random, 4),
-            "good_mean": random.mean(),
-        },
-        "ranked": {
-            "p0": share(random, 0),
-            "first_good": count(results.first_is_good) / count(random.trials()),
-            "good_mean": random.mean(),
-        },
-        "tracker": of_tracker,
-        "params": {
-            "peers": options.peers, "good": options.good, "list": options.list,
-            "trials": options.trials, "random_share": options.switches.random_share, "seed": options.seed,
-            "name_server": !options.switches.without_name_server,
-            "alto_servers": !options.switches.without_alto_servers,
-        },
-    })
-}
-
-fn table(
-    options: &SwarmOptions,
-    exact: &Hypergeometric,
-    world: &World,
-    results: &Results,
-) -> String {
-    let row = |name: &str, tally: &Tally| {
-        let cell = |k| {
-            let [low, high] = interval(tally.at_most(k), tally.trials());
-            let share = count(tally.at_most(k)) / count(tally.trials());
-            format!("{share:.4} [{low:.4}, {high:.4}]")
-        };
-        let (mean, least) = (tally.mean(), tally.least());
-        format!("{name:<48}{:<26}{:<26}{mean:>8.2}{least:>7}\n", cell(0), cell(4))
+fn created(path: &Path) -> Result<File, Failure> {
+    let named = |fault: std::io::Error| {
+        std::io::Error::new(fault.kind(), format!("{}: {fault}", path.display()))
     };
-    let tracker =
-        format!("possibility 2: the tracker asks ALTO, s = {}", options.switches.random_share);
-    let requests: u64 = world.stage.alto_servers.iter().map(alto_server::Server::requests).sum();
-    [
-        format!(
-            "A tracker knows {} peers, {} of them are good for the one that asks; it returns {}.\n\
-             {} lists of each kind; in brackets what the true value is with 95% confidence.\n\n",
-            options.peers, options.good, options.list, options.trials
-        ),
-        format!("{:<48}{:<26}{:<26}{:>8}{:>7}\n", "", "no good peer", "at most 4", "mean", "least"),
-        format!(
-            "{:<48}{:<26}{:<26}{:>8.2}\n",
-            "exact (hypergeometric)",
-            format!("{:.4}", exact.at_most(0)),
-            format!("{:.4}", exact.at_most(4)),
-            exact.mean()
-        ),
-        row("a random list", &results.random),
-        row("possibility 1: the peer ranks that list", &results.random),
-        row(&tracker, &results.tracker()),
-        row("  for peers where the good ones are", &results.at_home),
-        row("  for peers whose best are in a far network", &results.far),
-        format!(
-            "\nPossibility 1 puts a good peer first in {:.2}% of cases, and can add none to the list.\n\
-             Possibility 2: {} of {} lists by the network's ALTO server; {} DNS queries, {requests} \
-             requests by https;\n{} announces before, until the swarm was grouped by each network's map.",
-            100.0 * count(results.first_is_good) / count(options.trials),
-            results.guided,
-            options.trials,
-            world.stage.name_server.queries(),
-            results.first_announces,
-        ),
-    ]
-    .concat()
+    File::create(path).map_err(named).map_err(Failure::Output)
 }

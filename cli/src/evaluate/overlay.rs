@@ -120,7 +120,7 @@ impl Study {
         );
         let _ = match self.smallest_share() {
             Some(share) => write!(text, "The swarm never splits from {:.1}% on.", 100.0 * share),
-            None => write!(text, "The swarm splits at each share."),
+            None => write!(text, "There is no share from which on it never splits."),
         };
         if let Some(first) = self.rows.first().filter(|row| row.seeder < 1.0) {
             let _ = write!(

@@ -13,8 +13,8 @@ pub(super) const NETWORKS: u16 = 5;
 /// The network of the good peers.
 pub(super) const GOOD: u16 = 0;
 
-/// Room for the views of five maps of a million peers.
-pub(super) const VIEW_OCTETS: usize = 1 << 30;
+/// Room for the views of all maps, however many peers are asked for.
+pub(super) const VIEW_OCTETS: usize = usize::MAX;
 
 /// Everything that runs.
 pub(super) struct World {

@@ -1,9 +1,13 @@
 //! All PIDs by their cost for one consumer.
 
-use std::sync::{Arc, PoisonError, RwLock};
+#[cfg(all(test, shuttle))]
+mod models;
+
+use std::sync::{Arc, PoisonError};
 
 use super::Costs;
 use crate::Pid;
+use crate::sync::RwLock;
 
 /// All PIDs of a map, and "no PID", by their cost for a consumer: best first, those without a
 /// cost last.
