@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -27,12 +27,15 @@ pub struct Setup {
     pub workers: u32,
     /// Another program than opentracker, which takes a port as its only argument.
     pub program: Option<PathBuf>,
+    /// Runs below callgrind, which leaves its counts in this file: fifty times slower.
+    pub counts: Option<PathBuf>,
 }
 
 impl Default for Setup {
     /// Debian's opentracker as it is, for the torrent that peers ask for by default.
     fn default() -> Self {
-        Self { infohash: INFOHASH, preload: None, config: None, workers: 0, program: None }
+        let (preload, config, program, counts) = (None, None, None, None);
+        Self { infohash: INFOHASH, preload, config, workers: 0, program, counts }
     }
 }
 
@@ -125,12 +128,30 @@ fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
         }
         command.push(format!("ALTO_CONFIG={}", path.display()));
     }
+    if let Some(file) = &setup.counts {
+        command.extend(counting(file));
+    }
     if let Some(program) = &setup.program {
         command.extend([program.display().to_string(), address.port().to_string()]);
     } else {
         let opentracker = installed("opentracker", "opentracker").display().to_string();
         command.extend([opentracker, "-f".into(), file.display().to_string()]);
     }
+    command
+}
+
+/// Callgrind opens its file anew at the end, when opentracker would have no rights and another root: it is
+/// started without rights where it could give some up, and stays in the real file system then.
+fn counting(file: &Path) -> Vec<String> {
+    let valgrind = installed("valgrind", "valgrind").display().to_string();
+    let out = format!("--callgrind-out-file={}", file.display());
+    let mut command = Vec::new();
+    if fs::metadata("/proc/self").expect("a process").uid() == 0 {
+        let nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"].map(String::from);
+        command.push(installed("setpriv", "util-linux").display().to_string());
+        command.extend(nobody);
+    }
+    command.extend([valgrind, "--tool=callgrind".into(), "--vgdb=no".into(), out]);
     command
 }
 
