@@ -151,7 +151,13 @@ fn counting(file: &Path) -> Vec<String> {
         command.push(installed("setpriv", "util-linux").display().to_string());
         command.extend(nobody);
     }
-    command.extend([valgrind, "--tool=callgrind".into(), "--vgdb=no".into(), out]);
+    command.extend([
+        valgrind,
+        "--tool=callgrind".into(),
+        "--vgdb=no".into(),
+        "--fair-sched=yes".into(),
+        out,
+    ]);
     command
 }
 
