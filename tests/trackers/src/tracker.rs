@@ -61,7 +61,8 @@ impl Tracker {
         let command = command(setup, folder.path(), address);
         let env = installed("env", "coreutils");
         let process = Process::start(&env, &command, &folder.path().join("log"));
-        let is_up = wait_until(Duration::from_secs(20), || !process.running() || answers(address));
+        let is_up = || answers(address) && (setup.preload.is_none() || is_told(&process.log()));
+        let is_up = wait_until(Duration::from_secs(20), || !process.running() || is_up());
         if is_up && process.running() {
             wait_for_the_whitelist(address, setup.infohash);
             return Some(Self { process, address, _folder: folder });
@@ -170,6 +171,12 @@ fn wait_for_the_whitelist(address: SocketAddr, infohash: [u8; 20]) {
     };
     assert!(wait_until(Duration::from_secs(20), is_served), "the torrent is not served");
     peer.udp(&Ask { infohash, ..Ask::stopping() });
+}
+
+/// Whether the object has said that it guides from now on, or why it does not. Threads for UDP answer
+/// before that, when nothing is learnt yet.
+fn is_told(log: &str) -> bool {
+    log.contains("opentracker: alto: ")
 }
 
 /// Whether it answers a connect request (BEP 15).
