@@ -77,12 +77,14 @@ ffi:
 opentracker: ffi
 	integrations/opentracker/build target/release target/release
 
-# opentracker plain and guided, with swarms of 10,000: some twenty minutes. What is in the folder is not
-# measured again; the report is report.txt there.
+# opentracker plain and guided, with swarms of 10,000: some forty minutes. What is in the folder is not
+# measured again; the report is report.txt there. PARTS="cost instructions" runs only those: guidance, slides,
+# outage, cost, instructions.
 TRIAL := target/tracker-trial
+PARTS :=
 tracker-trial:
-	@scripts/packages opentracker nsd gcc
-	cargo run --release --locked -p alto-trackers --bin tracker-trial -- $(TRIAL)
+	@scripts/packages opentracker nsd gcc valgrind
+	cargo run --release --locked -p alto-trackers --bin tracker-trial -- $(TRIAL) $(PARTS)
 
 # From whom real clients get their octets, plain and guided: libtorrent and aria2, so many runs of each kind.
 RUNS := 3

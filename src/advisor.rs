@@ -293,23 +293,30 @@ impl Advisor {
     /// Whose costs count for a peer now, or why nobody's do; what is missing is being learnt then.
     /// What the peer sent costs it nothing that its address leads to.
     fn guide(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
-        if *peer.hints() != Hints::None
-            && let Known::Fresh(answer) = self.discovery.known(peer, now)
-            && matches!(answer.approach, 5 | 6)
+        let (known, bare) = (self.discovery.known(peer, now), peer.without_hints());
+        let is_by_address = match &known {
+            Known::Fresh(answer) => !matches!(answer.approach, 5 | 6),
+            _ => *peer.hints() == Hints::None,
+        };
+        if is_by_address {
+            return self.guide_by_address(&bare, known, now);
+        }
+        if let Known::Fresh(answer) = known
             && let Ok(guide) = self.guide_of(&answer, peer, now)
         {
             return Ok(guide);
         }
-        self.guide_by_address(&peer.without_hints(), now)
+        self.guide_by_address(&bare, self.discovery.known(&bare, now), now)
     }
 
-    fn guide_by_address(&self, peer: &Peer<'_>, now: Instant) -> Result<Guide, Why> {
+    /// The same by what is known without regard to what the peer sent.
+    fn guide_by_address(&self, peer: &Peer<'_>, known: Known, now: Instant) -> Result<Guide, Why> {
         let refresh = |validity: Validity| {
             if validity.left(now) < validity.lifetime() / 10 {
                 self.learner.discover(peer, now);
             }
         };
-        match self.discovery.known(peer, now) {
+        match known {
             Known::Fresh(answer) => {
                 refresh(answer.validity);
                 self.guide_of(&answer, peer, now)

@@ -22,9 +22,6 @@ pub(crate) trait Family: Record {
     /// There are [`Self::OCTETS`] of them.
     unsafe fn at(place: *const u8) -> Self;
 
-    /// Its octets.
-    fn octets(&self) -> &[u8];
-
     /// The record of a peer that announces this port, if it is of the family.
     fn of(peer: &Peer<'_>, port: u16) -> Option<Self>;
 
@@ -83,10 +80,6 @@ impl Family for V4Record {
         Self(unsafe { place.cast::<[u8; 6]>().read() })
     }
 
-    fn octets(&self) -> &[u8] {
-        &self.0
-    }
-
     fn of(peer: &Peer<'_>, port: u16) -> Option<Self> {
         match peer.net().addr() {
             IpAddr::V4(address) => Some(SocketAddrV4::new(address, port).into()),
@@ -106,10 +99,6 @@ impl Family for V6Record {
     unsafe fn at(place: *const u8) -> Self {
         // SAFETY: the caller's promise; octets need no alignment.
         Self(unsafe { place.cast::<[u8; 18]>().read() })
-    }
-
-    fn octets(&self) -> &[u8] {
-        &self.0
     }
 
     fn of(peer: &Peer<'_>, port: u16) -> Option<Self> {

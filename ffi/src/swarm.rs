@@ -206,10 +206,7 @@ unsafe fn select<R: Family + Kept>(
     if found.is_none() {
         return 0;
     }
-    for (at, record) in chosen.iter().enumerate() {
-        let octets = record.octets();
-        // SAFETY: no more than `k` were chosen.
-        unsafe { ptr::copy_nonoverlapping(octets.as_ptr(), out.add(at * R::OCTETS), R::OCTETS) };
-    }
+    // SAFETY: no more than `k` were chosen, and a record is its octets and nothing else.
+    unsafe { ptr::copy_nonoverlapping(chosen.as_ptr(), out.cast(), chosen.len()) };
     chosen.len()
 }

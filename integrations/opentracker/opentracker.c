@@ -153,9 +153,14 @@ static size_t record_of(const struct announce *peer, uint8_t record[V6_RECORD]) 
     return length + 2;
 }
 
+/* Whether two records of a width are the same. Most differ at their end, and need no call to find out. */
+static inline bool is_same(const uint8_t *one, const uint8_t *other, size_t width) {
+    return memcmp(one + width - 4, other + width - 4, 4) == 0 && memcmp(one, other, width) == 0;
+}
+
 static bool has(const uint8_t *records, size_t count, size_t width, const uint8_t *record) {
     for (size_t at = 0; at < count; at++)
-        if (memcmp(records + at * width, record, width) == 0) return true;
+        if (is_same(records + at * width, record, width)) return true;
     return false;
 }
 
@@ -178,16 +183,30 @@ static void learn(const alto_discovery *alto, const struct announce *peer, uint3
 }
 
 /* Who asks, as the library wants to know it; `socket` is its room. */
-static alto_peer asking(const struct announce *peer, struct sockaddr_in6 *socket) {
-    *socket = (struct sockaddr_in6){.sin6_family = AF_INET6};
-    memcpy(&socket->sin6_addr, peer->ip, ADDRESS);
-    memcpy(&socket->sin6_port, peer->port, 2);
-    return (alto_peer){.struct_size = sizeof(alto_peer),
-                       .addr = (const struct sockaddr *)socket,
-                       .addr_len = sizeof *socket,
-                       .raw_kind = peer->raw_kind,
-                       .raw = peer->raw,
-                       .raw_len = peer->raw_length};
+union socket_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static alto_peer asking(const struct announce *peer, union socket_address *socket) {
+    alto_peer to = {.struct_size = sizeof(alto_peer),
+                    .addr = &socket->any,
+                    .raw_kind = peer->raw_kind,
+                    .raw = peer->raw,
+                    .raw_len = peer->raw_length};
+    if (is_v4(peer->ip)) {
+        socket->v4 = (struct sockaddr_in){.sin_family = AF_INET};
+        memcpy(&socket->v4.sin_addr, peer->ip + ADDRESS - 4, 4);
+        memcpy(&socket->v4.sin_port, peer->port, 2);
+        to.addr_len = sizeof socket->v4;
+    } else {
+        socket->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
+        memcpy(&socket->v6.sin6_addr, peer->ip, ADDRESS);
+        memcpy(&socket->v6.sin6_port, peer->port, 2);
+        to.addr_len = sizeof socket->v6;
+    }
+    return to;
 }
 
 /* Leaves the peer that asks out of a list; the new count. */
@@ -196,43 +215,44 @@ static size_t without_oneself(const struct announce *peer, uint8_t *records, siz
     if (record_of(peer, own) != width) return count;
     for (size_t at = 0; at < count; at++) {
         uint8_t *record = records + at * width;
-        if (memcmp(record, own, width) == 0)
+        if (is_same(record, own, width))
             memcpy(record, records + --count * width, width);
     }
     return count;
 }
 
-/* opentracker's own choice of many peers from a large swarm costs as much as the rest of an announce, and
-   is thrown away. So where the index has just given a full reply of a large swarm, opentracker is asked
-   for one peer only, and the reply is filled here. Each thread remembers such torrents for itself. */
-enum { LARGE = 1000, UDP_MOST = 200, REMEMBERED = 256 };
-static __thread struct large {
-    bool is_known;
+/* opentracker's own choice of many peers costs as much as the rest of an announce, and is thrown away. So
+   where the index has just filled a reply, with half of the swarm or less, opentracker is asked for one peer
+   only, and the reply is filled here. Each thread remembers for itself of which torrents how many were had. */
+enum { UDP_MOST = 200, REMEMBERED = 256 };
+static __thread struct plenty {
+    uint32_t count; /* so many were had, and may be again */
     uint8_t infohash[20];
-} large[REMEMBERED];
+} plenty[REMEMBERED];
 
-static bool is_large(const uint8_t *infohash) {
-    const struct large *at = &large[infohash[19]];
-    return at->is_known && memcmp(at->infohash, infohash, sizeof at->infohash) == 0;
+static bool is_plenty(const uint8_t *infohash, uint32_t wanted) {
+    const struct plenty *at = &plenty[infohash[19]];
+    return wanted <= at->count && memcmp(at->infohash, infohash, sizeof at->infohash) == 0;
 }
 
-static void remember_large(const uint8_t *infohash, bool is_full, size_t all) {
-    struct large *at = &large[infohash[19]];
-    if (is_full && all >= LARGE) {
-        at->is_known = true;
+static void remember_plenty(const uint8_t *infohash, size_t wanted, size_t chosen, size_t all) {
+    struct plenty *at = &plenty[infohash[19]];
+    if (is_plenty(infohash, (uint32_t)wanted)) {
+        if (chosen < wanted || all < 2 * wanted) at->count = 0;
+    } else if (chosen == wanted && all >= 2 * wanted) {
+        at->count = (uint32_t)wanted;
         memcpy(at->infohash, infohash, sizeof at->infohash);
-    } else if (is_large(infohash))
-        at->is_known = false;
+    }
 }
 
 /* Chooses the best `k` of the swarm; how many there are, or a negative status. */
 static long select_best(const alto_discovery *alto, const struct announce *peer, uint8_t *best, size_t k,
                         size_t width, size_t all, uint32_t now) {
-    struct sockaddr_in6 socket;
+    union socket_address socket;
     alto_peer to = asking(peer, &socket);
     alto_select_opts opts = {.struct_size = sizeof opts, .drop_self = 1};
     long chosen = alto_swarm_select(alto, peer->infohash, &to, best, width, k, &opts, now);
-    remember_large(peer->infohash, chosen == (long)k, all);
+    remember_plenty(peer->infohash, k, chosen < 0 ? 0 : (size_t)chosen, all);
     return chosen;
 }
 
@@ -263,7 +283,7 @@ static bool is_cold(const alto_discovery *alto, const struct announce *peer, con
                     size_t count, size_t width, uint32_t now) {
     enum { PATIENCE = 600 };
     if (cold_interval == 0 || count == 0) return false;
-    struct sockaddr_in6 socket;
+    union socket_address socket;
     alto_peer to = asking(peer, &socket);
     uint32_t cost; /* of the first, which is the best */
     if (alto_costs(alto, &to, records, 1, width, width, &cost) == ALTO_OK && cost != ALTO_COST_UNKNOWN) {
@@ -283,9 +303,10 @@ enum { ANNOUNCE = 1, REQUEST_HEAD = 98, REPLY_HEAD = 20, EVENT_STOPPED = 3 };
 
 static void spare_choice(uint8_t *packet) {
     uint32_t wanted = get32(packet + 92);
+    if (wanted > UDP_MOST) wanted = UDP_MOST;
+    received.wanted = wanted;
     received.is_spared =
-        get32(packet + 8) == ANNOUNCE && wanted > 1 && is_v4(received.ip) && is_large(packet + 16);
-    received.wanted = wanted < UDP_MOST ? wanted : UDP_MOST;
+        get32(packet + 8) == ANNOUNCE && wanted > 1 && is_v4(received.ip) && is_plenty(packet + 16, wanted);
     if (received.is_spared) put32(packet + 92, 1);
 }
 
@@ -296,10 +317,11 @@ static bool read_datagram(struct announce *peer, const uint8_t *reply, size_t le
     if (get32(packet + 8) != ANNOUNCE || get32(reply) != ANNOUNCE) return false;
     if (memcmp(packet + 12, reply + 4, 4) != 0 || memcmp(received.ip, ip, ADDRESS) != 0) return false;
     static const uint8_t zeros[8];
+    bool has_options = received.length > REQUEST_HEAD;
     *peer = (struct announce){.infohash = packet + 16,
                               .is_seeder = memcmp(packet + 64, zeros, sizeof zeros) == 0,
                               .is_stopped = get32(packet + 80) == EVENT_STOPPED,
-                              .raw_kind = ALTO_RAW_UDP_OPTIONS,
+                              .raw_kind = has_options ? ALTO_RAW_UDP_OPTIONS : ALTO_RAW_NONE,
                               .raw = packet + REQUEST_HEAD,
                               .raw_length = received.length - REQUEST_HEAD};
     memcpy(peer->ip, received.ip, ADDRESS);

@@ -136,14 +136,14 @@ impl Learner {
             locked(&outage).note(has_failed, Instant::now());
             // What comes of it is remembered below: the next request will see.
             if let Ok(answer) = reply {
-                tables.of(&answer, job.peer.net(), Instant::now(), Some(&inner));
+                tables.of(&answer, job.peer.net(), Instant::now(), || Some(inner.clone()));
             }
         });
     }
 
     /// The table at hand of an answer's servers. What is due is being fetched.
     pub(super) fn table(&self, answer: &Answer, peer: IpNet, now: Instant) -> Option<AtHand> {
-        self.tables.of(answer, peer, now, self.handle().as_ref())
+        self.tables.of(answer, peer, now, || self.handle())
     }
 
     /// How many discoveries, and fetches for what peers claim, are under way.
@@ -204,13 +204,16 @@ impl Tables {
         answer: &Answer,
         peer: IpNet,
         now: Instant,
-        handle: Option<&Handle>,
+        handle: impl Fn() -> Option<Handle>,
     ) -> Option<AtHand> {
         let mut is_asked = false;
         for server in answer.servers() {
             let (glance, is_shared) = self.glance(server, now);
-            if let (State::Due, false, Some(handle)) = (glance.state, is_asked, handle) {
-                self.fetch(server, is_shared, peer, now, handle);
+            if glance.state == State::Due
+                && !is_asked
+                && let Some(handle) = handle()
+            {
+                self.fetch(server, is_shared, peer, now, &handle);
             }
             if let Some(table) = glance.table {
                 return Some(AtHand { table, trust: server.trust, is_shared });

@@ -1,7 +1,5 @@
 //! A sorted list whose changes cost little however long it is.
 
-use crate::random::Random;
-
 /// Items in ascending order, in chunks: finding is a binary search, a change moves one chunk at
 /// most (and, when a chunk splits or ends, the list of chunks).
 #[derive(Clone, Debug)]
@@ -94,15 +92,15 @@ impl<T: Copy + Ord> Sorted<T> {
         }
     }
 
-    /// An item drawn at random, each as likely as any other; the list must not be empty.
-    pub(crate) fn draw(&self, random: &mut Random) -> T {
-        loop {
-            // Chunks are not equally full: places that do not exist are drawn again.
-            let at = random.below(self.chunks.len() * CHUNK);
-            if let Some(item) = self.chunks[at / CHUNK].get(at % CHUNK) {
-                return *item;
-            }
-        }
+    /// How many places there are for items, as if all chunks were full. Whoever tries random ones until
+    /// there is an item draws each as likely as any other.
+    pub(crate) fn places(&self) -> usize {
+        self.chunks.len() * CHUNK
+    }
+
+    /// The item at a place, which must be below [`places`](Self::places), if there is one.
+    pub(crate) fn at(&self, place: usize) -> Option<&T> {
+        self.chunks[place / CHUNK].get(place % CHUNK)
     }
 
     /// Memory it holds, in octets, all chunks taken as if they were full.
@@ -156,6 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::random::Random;
 
     proptest! {
         /// As the standard library's set, through splits, merges and ends of chunks.
@@ -197,7 +196,12 @@ mod tests {
         let mut random = Random::new(1);
         let mut counts = [0_u32; 70];
         for _ in 0..70_000 {
-            counts[usize::from(sorted.draw(&mut random))] += 1;
+            let item = loop {
+                if let Some(item) = sorted.at(random.below(sorted.places())) {
+                    break *item;
+                }
+            };
+            counts[usize::from(item)] += 1;
         }
         assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");
     }

@@ -135,8 +135,15 @@ impl Peer {
         let mut reply = vec![0; 8_192];
         (0..3).find_map(|_| {
             self.socket.send(packet).ok()?;
-            let length = self.socket.recv(&mut reply).ok()?;
-            Some(reply[..length].to_vec())
+            loop {
+                let length = self.socket.recv(&mut reply).ok()?;
+                // One with another transaction id comes late, from an earlier exchange.
+                let is_late =
+                    packet.get(12..16).is_some_and(|id| reply[..length].get(4..8) != Some(id));
+                if !is_late {
+                    return Some(reply[..length].to_vec());
+                }
+            }
         })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -27,12 +27,15 @@ pub struct Setup {
     pub workers: u32,
     /// Another program than opentracker, which takes a port as its only argument.
     pub program: Option<PathBuf>,
+    /// Runs below callgrind, which leaves its counts in this file: fifty times slower.
+    pub counts: Option<PathBuf>,
 }
 
 impl Default for Setup {
     /// Debian's opentracker as it is, for the torrent that peers ask for by default.
     fn default() -> Self {
-        Self { infohash: INFOHASH, preload: None, config: None, workers: 0, program: None }
+        let (preload, config, program, counts) = (None, None, None, None);
+        Self { infohash: INFOHASH, preload, config, workers: 0, program, counts }
     }
 }
 
@@ -58,7 +61,8 @@ impl Tracker {
         let command = command(setup, folder.path(), address);
         let env = installed("env", "coreutils");
         let process = Process::start(&env, &command, &folder.path().join("log"));
-        let is_up = wait_until(Duration::from_secs(20), || !process.running() || answers(address));
+        let is_up = || answers(address) && (setup.preload.is_none() || is_told(&process.log()));
+        let is_up = wait_until(Duration::from_secs(20), || !process.running() || is_up());
         if is_up && process.running() {
             wait_for_the_whitelist(address, setup.infohash);
             return Some(Self { process, address, _folder: folder });
@@ -125,12 +129,36 @@ fn command(setup: &Setup, folder: &Path, address: SocketAddr) -> Vec<String> {
         }
         command.push(format!("ALTO_CONFIG={}", path.display()));
     }
+    if let Some(file) = &setup.counts {
+        command.extend(counting(file));
+    }
     if let Some(program) = &setup.program {
         command.extend([program.display().to_string(), address.port().to_string()]);
     } else {
         let opentracker = installed("opentracker", "opentracker").display().to_string();
         command.extend([opentracker, "-f".into(), file.display().to_string()]);
     }
+    command
+}
+
+/// Callgrind opens its file anew at the end, when opentracker would have no rights and another root: it is
+/// started without rights where it could give some up, and stays in the real file system then.
+fn counting(file: &Path) -> Vec<String> {
+    let valgrind = installed("valgrind", "valgrind").display().to_string();
+    let out = format!("--callgrind-out-file={}", file.display());
+    let mut command = Vec::new();
+    if fs::metadata("/proc/self").expect("a process").uid() == 0 {
+        let nobody = ["--reuid=nobody", "--regid=nogroup", "--clear-groups"].map(String::from);
+        command.push(installed("setpriv", "util-linux").display().to_string());
+        command.extend(nobody);
+    }
+    command.extend([
+        valgrind,
+        "--tool=callgrind".into(),
+        "--vgdb=no".into(),
+        "--fair-sched=yes".into(),
+        out,
+    ]);
     command
 }
 
@@ -143,6 +171,12 @@ fn wait_for_the_whitelist(address: SocketAddr, infohash: [u8; 20]) {
     };
     assert!(wait_until(Duration::from_secs(20), is_served), "the torrent is not served");
     peer.udp(&Ask { infohash, ..Ask::stopping() });
+}
+
+/// Whether the object has said that it guides from now on, or why it does not. Threads for UDP answer
+/// before that, when nothing is learnt yet.
+fn is_told(log: &str) -> bool {
+    log.contains("opentracker: alto: ")
 }
 
 /// Whether it answers a connect request (BEP 15).

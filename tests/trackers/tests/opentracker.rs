@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
-use alto_testkit::process::wait_until;
+use alto_testkit::ports;
+use alto_testkit::process::{Process, installed, wait_until};
 use alto_trackers::{Ask, Peer, Setup, Tracker, World, announce, preloaded};
 use swarm::{Way, check_reply, fill, filled, guided_places, until_guided};
 
@@ -103,6 +104,28 @@ fn a_small_swarm_comes_whole() {
         }
     }
     assert!(peers[3].udp(&Ask::wanting(0)).peers.is_empty());
+    // While it shrinks below what was had in full a moment ago, nobody is left out either.
+    for left in (1..28).rev() {
+        let leaving = &peers[left + 2];
+        assert!(leaving.udp(&Ask::stopping()).peers.is_empty());
+        let reply = peers[2].udp(&Ask::wanting(10));
+        let found: HashSet<_> = reply.peers.iter().collect();
+        assert_eq!((reply.peers.len(), found.len()), ((left - 1).min(10), (left - 1).min(10)));
+        assert!(!found.contains(&peers[2].record()) && !found.contains(&leaving.record()));
+    }
+}
+
+/// Debian's build serves IPv4 alone, and says so: no reply of its holds IPv6 peers. When a later one does,
+/// this fails, and such replies are to be tested.
+#[test]
+fn debians_build_is_for_ipv4() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let port = ports::free().port().to_string();
+    let program = installed("opentracker", "opentracker");
+    let tracker = Process::start(&program, &["-i", "::1", "-p", &port], &log);
+    assert!(wait_until(Duration::from_secs(20), || !tracker.running()), "{}", tracker.log());
+    assert!(tracker.log().contains("V4 Tracker is V4 only!"), "{}", tracker.log());
 }
 
 /// An announce that opentracker refuses changes nothing: with a connection id of somebody else, or of

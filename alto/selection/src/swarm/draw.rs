@@ -2,7 +2,7 @@
 
 use super::peers::Peers;
 use super::{Ask, Role};
-use crate::random::{Random, scrambled};
+use crate::random::Random;
 use crate::record::Record;
 use crate::sorted::{CHUNK, Sorted};
 
@@ -37,16 +37,14 @@ impl<R: Record> Peers<R> {
         let mut taken = Taken::new(out, ask.requester);
         let enough = out.len().saturating_add(ask.k);
         let mut random = Random::new(ask.seed);
-        if offered / 2 <= enough {
+        let free = offered.saturating_sub(out.len());
+        if offered < CHUNK / 2 || free < ask.k.saturating_mul(3) {
             self.add_of_few(ask, &taken, &mut random, out);
             return;
         }
-        let leechers = self.count(Role::Leecher);
-        // At least half of the peers are free, so this ends soon.
+        // Most of the free ones stay so to the end: what is drawn in vain costs less than listing them.
         while out.len() < enough {
-            let is_leecher = random.below(offered) < leechers;
-            let list = self.list(if is_leecher { Role::Leecher } else { Role::Seeder });
-            let record = list.draw(&mut random).record;
+            let record = self.draw(ask.role, &mut random);
             if taken.is_free(&record, out) {
                 taken.mark(&record);
                 out.push(record);
@@ -54,26 +52,34 @@ impl<R: Record> Peers<R> {
         }
     }
 
-    /// The same where most peers are wanted: all are looked at, and each is taken with the chance
-    /// that makes the number right.
-    fn add_of_few(&self, ask: &Ask<R>, taken: &Taken<R>, random: &mut Random, out: &mut Vec<R>) {
-        let peers = || self.lists_for(ask.role).flat_map(Sorted::chunks).flatten();
-        let mut left = peers().filter(|peer| taken.is_free(&peer.record, out)).count();
-        let (start, mut wanted) = (out.len(), ask.k.min(left));
-        for peer in peers() {
-            if taken.is_free(&peer.record, out) {
-                if random.below(left) < wanted {
-                    out.push(peer.record);
-                    wanted -= 1;
-                }
-                left -= 1;
+    /// One of the peers offered to this role, each as likely as any other; there must be some.
+    fn draw(&self, role: Role, random: &mut Random) -> R {
+        let (leechers, seeders) = (self.list(Role::Leecher), self.list(Role::Seeder));
+        let first = leechers.places();
+        let places = first + if role == Role::Leecher { seeders.places() } else { 0 };
+        loop {
+            let place = random.below(places);
+            let peer = if place < first { leechers.at(place) } else { seeders.at(place - first) };
+            if let Some(peer) = peer {
+                return peer.record;
             }
         }
-        // In no order that tells anything.
-        let added = &mut out[start..];
-        for at in 0..added.len() {
-            added.swap(at, at + random.below(added.len() - at));
+    }
+
+    /// The same where drawing would meet taken peers too often: all that are free are listed first.
+    fn add_of_few(&self, ask: &Ask<R>, taken: &Taken<R>, random: &mut Random, out: &mut Vec<R>) {
+        let start = out.len();
+        for peer in self.lists_for(ask.role).flat_map(Sorted::chunks).flatten() {
+            if taken.is_free(&peer.record, &out[..start]) {
+                out.push(peer.record);
+            }
         }
+        let free = &mut out[start..];
+        let wanted = ask.k.min(free.len());
+        for at in 0..wanted {
+            free.swap(at, at + random.below(free.len() - at));
+        }
+        out.truncate(start + wanted);
     }
 }
 
@@ -94,13 +100,16 @@ fn spread<'c, T>(
 
 /// Which records are taken: a hint in bits, since comparing with each would cost more.
 pub(crate) struct Taken<R> {
-    bits: [u64; 64],
+    bits: [u64; WORDS],
     requester: R,
 }
 
+/// A bit for each of 16,384 hashes: of 200 records, one in a hundred others is compared with.
+const WORDS: usize = 256;
+
 impl<R: Record> Taken<R> {
     pub(crate) fn new(out: &[R], requester: R) -> Self {
-        let mut taken = Self { bits: [0; 64], requester };
+        let mut taken = Self { bits: [0; WORDS], requester };
         for record in out {
             taken.mark(record);
         }
@@ -119,7 +128,8 @@ impl<R: Record> Taken<R> {
     }
 
     fn place(record: &R) -> (usize, u64) {
-        let [high, low, ..] = scrambled(record.bits()).to_be_bytes();
-        (usize::from(high % 64), 1 << (low % 64))
+        // The upper octets of a product hang on all bits: a cheaper hash, and good enough for a hint.
+        let [high, low, ..] = record.bits().wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        (usize::from(high) % WORDS, 1 << (low % 64))
     }
 }

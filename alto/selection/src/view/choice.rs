@@ -205,6 +205,9 @@ impl<'a, R: Record> Choice<'a, R> {
     /// Copies what is left to take from the class, the first `skip` records passed over.
     fn copy(&mut self, class: &[Hit], mut skip: usize, out: &mut Vec<R>) {
         for hit in class {
+            if self.left == 0 {
+                return;
+            }
             if skip >= hit.size {
                 skip -= hit.size;
                 continue;
@@ -220,9 +223,6 @@ impl<'a, R: Record> Choice<'a, R> {
                     }
                     _ => skip = self.copy_group(group, hit.has_requester, skip, out),
                 }
-            }
-            if self.left == 0 {
-                return;
             }
         }
     }
@@ -254,6 +254,10 @@ impl<'a, R: Record> Choice<'a, R> {
 /// A piece in two, one record left out if it is there.
 #[inline]
 fn without<'p, R: Record>(piece: &'p [R], record: &R, may_be: bool) -> [&'p [R]; 2] {
+    // Of many pieces one at most is worth the search.
+    let may_be = may_be
+        && piece.first().is_some_and(|first| first <= record)
+        && piece.last().is_some_and(|last| record <= last);
     match may_be.then(|| piece.binary_search(record)) {
         Some(Ok(place)) => [&piece[..place], &piece[place + 1..]],
         _ => [piece, &[]],

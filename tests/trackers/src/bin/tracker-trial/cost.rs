@@ -50,7 +50,7 @@ pub(crate) fn run(bench: &Bench) -> String {
     text
 }
 
-fn populate(world: &World, tracker: &Tracker, size: usize) {
+pub(crate) fn populate(world: &World, tracker: &Tracker, size: usize) {
     if size > 100 {
         fill(world, tracker);
         return;
@@ -61,7 +61,7 @@ fn populate(world: &World, tracker: &Tracker, size: usize) {
 }
 
 /// One of the swarm: announces change nothing but when they were.
-fn member(world: &World, size: usize, number: u8) -> Ipv4Addr {
+pub(crate) fn member(world: &World, size: usize, number: u8) -> Ipv4Addr {
     let network = usize::from(number) % if size > 100 { world.networks.len() } else { 4 };
     world.networks[network].host(number / if size > 100 { 1 } else { 4 } + 1)
 }

@@ -1,13 +1,14 @@
 //! The full run: swarms of 10,000 on loopback, Debian's opentracker plain and guided, side by side.
 //!
-//!     tracker-trial FOLDER
+//!     tracker-trial FOLDER [PART...]
 //!
-//! Each part leaves its figures in a file in FOLDER and is not run again while that is there; all of them
+//! All parts, or those named, one after the other. Each part leaves its figures in a file in FOLDER and is not run again while that is there; all of them
 //! together are the report, FOLDER/report.txt.
 #![forbid(unsafe_code)]
 
 mod cost;
 mod guidance;
+mod instructions;
 mod outage;
 mod recovery;
 mod slides;
@@ -25,11 +26,13 @@ const PARTS: [(&str, Part); 5] = [
     ("outage", outage::run),
     ("recovery", recovery::run),
     ("cost", cost::run),
+    ("instructions", instructions::run),
 ];
 
 /// What all parts start trackers with.
 pub(crate) struct Bench {
     library: PathBuf,
+    folder: PathBuf,
 }
 
 impl Bench {
@@ -44,13 +47,18 @@ pub(crate) fn plain(workers: u32) -> Tracker {
 }
 
 fn main() {
-    let folder = std::env::args().nth(1).expect("tracker-trial FOLDER");
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().expect("tracker-trial FOLDER [PART...]");
     let folder = Path::new(&folder);
+    let wanted: Vec<String> = arguments.collect();
+    let unknown = wanted.iter().find(|name| PARTS.iter().all(|part| part.0 != **name));
+    assert!(unknown.is_none(), "no part {unknown:?}");
     fs::create_dir_all(folder).expect("a folder");
     let (_object, library) = preloaded("gcc");
-    let bench = Bench { library };
+    let bench = Bench { library, folder: folder.into() };
     let mut report = String::new();
-    for (name, part) in PARTS {
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| is_wanted(name)) {
         let file = folder.join(format!("{name}.txt"));
         if !file.is_file() {
             println!("{name} ...");
