@@ -42,13 +42,11 @@ fn whole(costs: &[f64]) -> impl Fn(f64) -> u32 + use<> {
     let ranks: BTreeSet<u64> = costs.iter().map(|cost| cost.to_bits()).collect();
     let ranks: Vec<u64> = ranks.into_iter().collect();
     let all_exact = costs.iter().all(|cost| exact(*cost).is_some());
-    move |cost| match exact(cost).filter(|_| all_exact) {
-        Some(whole) => whole,
-        None => {
-            let rank = ranks.partition_point(|other| *other < cost.to_bits());
-            u32::try_from(rank).unwrap_or(u32::MAX) // there are no more than PIDs
-        }
-    }
+    let rank = move |cost: f64| {
+        let rank = ranks.partition_point(|other| *other < cost.to_bits());
+        u32::try_from(rank).unwrap_or(u32::MAX) // there are no more than PIDs
+    };
+    move |cost| exact(cost).filter(|_| all_exact).unwrap_or_else(|| rank(cost))
 }
 
 type Range = (IpAddr, IpAddr, u32);

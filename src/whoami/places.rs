@@ -151,12 +151,12 @@ fn interface_of(file: &Path) -> Option<String> {
     let stem = file.file_stem()?.to_str()?;
     let interfaces = if_addrs::get_if_addrs().ok()?;
     let number: Option<u32> = stem.parse().ok();
-    let is_named = |interface: &&if_addrs::Interface| match number {
-        Some(number) => interface.index == Some(number),
-        None => {
-            let behind = stem.strip_prefix(&*interface.name);
-            behind.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        }
+    let begins = |name: &str| {
+        let behind = stem.strip_prefix(name);
+        behind.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let is_named = |interface: &&if_addrs::Interface| {
+        number.map_or_else(|| begins(&interface.name), |number| interface.index == Some(number))
     };
     let named = interfaces.iter().filter(is_named).max_by_key(|interface| interface.name.len());
     named.and_then(|interface| lease::interface(&interface.name))
