@@ -265,7 +265,7 @@ fn what_is_refused() {
 fn large_files_are_read_in_one_go() {
     let text = "a ".repeat(MOST_OCTETS / 2 - 8);
     assert_eq!(read(text.as_bytes(), None), Err(Fault::Syntax { line: 1 }));
-    let leases = read(format!("lease {{\n{};}}", text).as_bytes(), None).unwrap();
+    let leases = read(format!("lease {{\n{text};}}").as_bytes(), None).unwrap();
     assert_eq!(leases.len(), 1);
 }
 
