@@ -111,22 +111,20 @@ pub(crate) fn run(options: &WhoamiOptions) -> Result<Status, Failure> {
 }
 
 async fn find(options: &WhoamiOptions, config: &Config) -> Result<Status, Failure> {
-    let mut outcomes = match &options.uri {
-        Some(uri) => match Outcome::given(uri, config.policy) {
-            Ok(outcome) => vec![outcome],
+    let mut outcomes = Vec::new();
+    if let Some(uri) = &options.uri {
+        match Outcome::given(uri, config.policy) {
+            Ok(outcome) => outcomes.push(outcome),
             Err(fault) => {
                 aside(&format!("{uri}: {fault}"));
                 return Ok(Status::Refused);
             }
-        },
-        None => {
-            let mut outcomes = Vec::new();
-            for access in networks(options).await {
-                outcomes.push(Outcome::of(access, config).await?);
-            }
-            outcomes
         }
-    };
+    } else {
+        for access in networks(options).await {
+            outcomes.push(Outcome::of(access, config).await?);
+        }
+    }
     if outcomes.is_empty() {
         aside("nothing says what this network is called: try --ask INTERFACE, or --domain NAME");
         return Ok(Status::Refused);

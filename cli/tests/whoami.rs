@@ -10,7 +10,7 @@ use std::process::Output;
 
 use alto_testkit::alto::{DIRECTORY, cost_map, network_map};
 use alto_testkit::dhcp::clients::{self, Asks};
-use alto_testkit::dhcp::{DhcpServer, INTERFACE, Names, without_address};
+use alto_testkit::dhcp::{DhcpServer, INTERFACE, Names, lose, without_address};
 use alto_testkit::namespace::{self, NEAR, OUTSIDE};
 use alto_testkit::nginx::Nginx;
 use alto_testkit::pki::Authority;
@@ -132,6 +132,26 @@ fn kea_is_asked() {
     }
 }
 
+/// What is no answer to the question is not heard; a broken one is told, if no other comes.
+#[test]
+fn a_hostile_server_is_not_heard() {
+    if !namespace::is_inside("a_hostile_server_is_not_heard", &hosts()) {
+        return;
+    }
+    let names = names();
+    let dhcp = DhcpServer::hostile(true);
+    let (one, status) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
+    assert_eq!((one.len(), status), (1, 0));
+    assert_eq!(found(&one[0]), v4(213, "access.example.", SERVER).each_ref());
+    dhcp.wait_for(&["answered"]);
+    drop(dhcp);
+    let _dhcp = DhcpServer::hostile(false);
+    let output = whoami(&names, &["--ask", INTERFACE, "--family", "ipv4", "--wait", "1s"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(said.contains("the answer of 198.51.100.7: it is cut short"), "{said}");
+}
+
 /// Nobody there, no such interface: told as such, in the time given.
 #[test]
 fn nobody_answers() {
@@ -165,6 +185,12 @@ fn leases_of_dhclient() {
         let (one, _) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
         assert_eq!(found(&one[0]), v4(213, "access.example.", SERVER).each_ref());
         drop(client);
+        // RFC 7286 §4.2: when the address is gone, what was found is void.
+        lose(one[0]["address"].as_str().unwrap());
+        let output = whoami(&names, &[]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4));
+        assert!(said.contains("is no address of this host"), "{said}");
     }
     let _client = clients::dhclient("-6", Asks::AsOctets);
     let (one, _) = records(&names, &["--family", "ipv6"]);
@@ -230,6 +256,23 @@ fn leases_of_network_manager() {
     assert_eq!((one.len(), status), (1, 0), "{one:?}");
     assert_eq!(found(&one[0]), v4(15, "home.example.", HOME_SERVER).each_ref());
     assert_eq!(one[0]["interface"], json!("near"));
+}
+
+/// With dhclient it keeps option 213, and so does that one in its file.
+#[test]
+fn leases_of_network_manager_by_dhclient() {
+    if !namespace::is_inside("leases_of_network_manager_by_dhclient", &hosts()) {
+        return;
+    }
+    let (names, _dhcp) = (names(), DhcpServer::dnsmasq(BOTH));
+    without_address();
+    let _client = clients::network_manager("dhclient");
+    let (both, status) = records(&names, &[]);
+    assert_eq!((both.len(), status), (2, 0), "{both:?}");
+    for one in both {
+        assert_eq!(found(&one), v4(213, "access.example.", SERVER).each_ref());
+        assert_eq!(one["interface"], json!("near"));
+    }
 }
 
 /// The whole way of a peer: its network's name, its server, that one's maps; and a tracker that is told.
@@ -370,7 +413,7 @@ fn files_that_are_broken() {
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(0));
     assert!(text.contains("wan, ipv4, dhclient,") && text.contains(HOME_SERVER), "{text}");
-    assert!(text.contains("code 213 = string"), "{text}");
+    assert!(text.contains("the client wrote <error>"), "{text}");
     for (file, why) in [
         (&*ended, "has ended"),
         (&broken, "line 2 cannot be read"),

@@ -28,9 +28,9 @@ const ELAPSED_TIME: u16 = 8;
 const INFORMATION_REFRESH_TIME: u16 = 32;
 const INF_MAX_RT: u16 = 83;
 
-/// The question for option 57 with this transaction ID, of which 24 bits count, so many hundredths of a second
-/// after the first one (RFC 8415 §18.2.6). It says nothing of who asks: the client's identifier is left
-/// out (RFC 7844 §4.2).
+/// The question for option 57 with this transaction ID, of which 24 bits count, so many hundredths of a
+/// second after the first one (RFC 8415 §18.2.6). It says nothing of who asks: the client's identifier,
+/// which that section advises to send, is left out.
 pub fn information_request(id: u32, elapsed: u16) -> Vec<u8> {
     let [_, id @ ..] = id.to_be_bytes();
     let mut message = vec![INFORMATION_REQUEST];

@@ -145,7 +145,7 @@ pub enum Fault {
     Unterminated,
     /// More than one name.
     Several,
-    /// The client that wrote the lease could not write the name.
+    /// The client that wrote the lease could not read the name itself.
     NotWritten,
     /// A name of one label.
     OneLabel,
@@ -163,10 +163,7 @@ impl fmt::Display for Fault {
             Self::LabelType => "the first two bits of a label's length are not zero",
             Self::Unterminated => "it ends before its root label",
             Self::Several => "it is more than one name",
-            Self::NotWritten => {
-                "the client wrote <error> instead of it: for dhclient say `option v4-access-domain \
-                 code 213 = string;` in its configuration"
-            }
+            Self::NotWritten => "the client wrote <error> instead: what the server sent is no name",
             Self::OneLabel => "a name of one label is none of an access network",
             Self::NeverAsked => "DNS must not be asked for names under it",
         })

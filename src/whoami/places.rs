@@ -151,10 +151,12 @@ fn interface_of(file: &Path) -> Option<String> {
     let stem = file.file_stem()?.to_str()?;
     let interfaces = if_addrs::get_if_addrs().ok()?;
     let number: Option<u32> = stem.parse().ok();
+    let begins = |name: &str| {
+        let behind = stem.strip_prefix(name);
+        behind.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
     let is_named = |interface: &&if_addrs::Interface| {
-        let behind = stem.strip_prefix(&*interface.name);
-        let by_name = behind.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-        number.map_or(by_name, |number| interface.index == Some(number))
+        number.map_or_else(|| begins(&interface.name), |number| interface.index == Some(number))
     };
     let named = interfaces.iter().filter(is_named).max_by_key(|interface| interface.name.len());
     named.and_then(|interface| lease::interface(&interface.name))

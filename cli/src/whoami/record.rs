@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use alto_discovery::whoami::{Tried, announce};
+use alto_discovery::whoami::{Domain, Tried, announce, claim};
 use alto_discovery::{Dnssec, Error, Instant, Policy, Trace};
 use serde::Serialize;
 
@@ -128,19 +128,25 @@ impl Announce {
             _ => None,
         };
         let options = announce::as_options(uri, blob).or_else(|| announce::as_options(None, blob));
-        let hex = |octets: Vec<u8>| octets.iter().map(|octet| format!("{octet:02x}")).collect();
         Self {
             alto: uri.and_then(announce::uri_parameter),
             altog: blob.and_then(announce::guidance_parameter),
-            udp: options.filter(|options| !options.is_empty()).map(hex),
+            udp: options.filter(|options| !options.is_empty()).map(hexadecimal),
             refused,
         }
     }
 }
 
+fn hexadecimal(octets: Vec<u8>) -> String {
+    octets.into_iter().fold(String::new(), |mut text, octet| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
 /// Judged as a tracker with this policy would.
 fn sendable(server: &url::Url, policy: Policy) -> Result<&url::Url, String> {
-    use alto_discovery::whoami::claim;
     if announce::uri_parameter(server).is_none() {
         return Err(format!("it is longer than {} octets", announce::MOST_URI));
     }
@@ -178,7 +184,7 @@ impl<'r> NameRecord<'r> {
     fn of(tried: &'r Tried) -> Self {
         Self {
             option: tried.named.by.number(),
-            domain: tried.named.domain.as_ref().ok().map(|domain| domain.as_str()),
+            domain: tried.named.domain.as_ref().ok().map(Domain::as_str),
             outcome: tried.outcome.as_ref().map_or_else(outcome_name, |_| "found"),
         }
     }

@@ -109,6 +109,23 @@ impl DhcpServer {
         server
     }
 
+    /// One for IPv4 that answers each question with what no client must hear: to another question, from
+    /// another port, cut short, and too long; and, if `honest`, with the names at last.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn hostile(honest: bool) -> Self {
+        let folder = ready();
+        let file = folder.path().join("hostile.py");
+        fs::write(&file, HOSTILE).expect("a file in the temporary folder");
+        let words = [file.display().to_string(), honest.to_string()];
+        let log = folder.path().join("log");
+        let process = outside("python3", "python3-minimal", &[], &words, &log);
+        let server = Self { processes: vec![process], _folder: folder };
+        server.wait_for(&["listening"]);
+        server
+    }
+
     /// What it has said so far, about each packet, too.
     pub fn log(&self) -> String {
         self.processes.iter().map(Process::log).collect()
@@ -125,6 +142,8 @@ impl DhcpServer {
         assert!(alive() && said(), "the DHCP server does not say {words:?}:\n{}", self.log());
     }
 }
+
+const HOSTILE: &str = include_str!("dhcp/hostile.py");
 
 fn kea(
     family: &str,
@@ -179,7 +198,12 @@ fn own(folder: &str) {
 
 /// Takes the near end's address away, for a client to get one; its routes go with it.
 pub fn without_address() {
-    run("ip", &["addr", "del", &format!("{NEAR}/24"), "dev", INTERFACE]);
+    lose(NEAR);
+}
+
+/// Takes an address away from the near end.
+pub fn lose(address: &str) {
+    run("ip", &["addr", "del", &format!("{address}/24"), "dev", INTERFACE]);
 }
 
 /// The server's address, as the near end knows it.
