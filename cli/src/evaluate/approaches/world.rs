@@ -132,6 +132,11 @@ impl Size {
         users
     }
 
+    /// The share of best peers that lists drawn at random have, whoever asks.
+    pub(super) fn best_at_random(self) -> f64 {
+        super::ratio(MEMBERS.into(), self.members().len() as u64)
+    }
+
     /// The peers that the tracker knows from the start; whom to return is chosen among them.
     pub(super) fn members(self) -> Vec<(Ipv4Addr, u16)> {
         let second = self.homes().into_iter().map(Home::second_octet).chain([ATTACKER]);
