@@ -265,8 +265,7 @@ fn outages(findings: &Findings<'_>) -> String {
                 || "not back".to_owned(),
                 |time| format!("back in {:.2} s", time.as_secs_f64()),
             );
-            let name =
-                format!("#{} without {}; back {recovery}", trial.approach.number, outage.stopped);
+            let name = format!("#{} no {}; {recovery}", trial.approach.number, outage.stopped);
             let pieces = vec![
                 piece("p1", "announced before", &outage.known),
                 piece("p2", "had not announced before", &outage.new),
