@@ -10,6 +10,7 @@ mod peerinfo;
 #[cfg(feature = "redirect")]
 mod redirect;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,13 +73,16 @@ async fn keeps_the_laws(approach: u8, bare: &dyn Stage) {
     show(approach, &reports);
 }
 
-/// Prints an approach's part of the matrix, then what was left out and why; and judges it.
+/// Prints an approach's part of the matrix, then what was left out or broken, each said once; and judges
+/// it.
 fn show(approach: u8, reports: &[Report]) {
     let rows: Vec<String> = reports.iter().map(Report::row).collect();
     let told: Vec<String> = reports.iter().map(ToString::to_string).collect();
-    let (rows, told) = (rows.join("\n"), told.join("\n"));
+    let beside = told.iter().flat_map(|report| report.lines().skip(1));
+    let beside: BTreeSet<&str> = beside.collect();
+    let (rows, beside) = (rows.join("\n"), Vec::from_iter(beside).join("\n"));
     // In one piece: other tests may print meanwhile.
-    println!("\nApproach {approach}\n{}\n{rows}\n\n{told}", Report::heading());
+    println!("\nApproach {approach}\n{}\n{rows}\n{beside}", Report::heading());
     reports.iter().for_each(Report::assert_lawful);
 }
 
