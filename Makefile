@@ -2,7 +2,7 @@
 # Each target below can be run alone.
 
 .DEFAULT_GOAL := check
-.PHONY: check packages fmt clippy test models features doc deny fuzz sweep claims bench scale demo ffi opentracker tracker-trial tracker-clients header install install-command deb deb-test
+.PHONY: check packages fmt clippy test conformance models features doc deny fuzz sweep claims bench scale demo ffi opentracker tracker-trial tracker-clients header install install-command deb deb-test
 
 # What the tests need from Debian: name servers and a web server to test against, what signs and checks
 # zones and units, and the kernel's counters of packets; and what C programs are built and watched with.
@@ -28,6 +28,11 @@ clippy:
 
 test:
 	scripts/test
+
+# The laws on each approach, bare and inside each layer, as a matrix with what was left out and why.
+# (`make test` runs them too, and says nothing.)
+conformance:
+	cargo test --quiet --locked --all-features --test conformance -- --nocapture --test-threads=1 approach
 
 # Threads that share caches, flights, servers' tables and swarms, in thousands of orders, under a model checker.
 models:

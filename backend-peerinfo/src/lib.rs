@@ -11,7 +11,7 @@
 //! What a peer says is a claim: bounded before it is read, marked to the end, good for the reply to
 //! the announce that carried it and for nothing else. [`PeerInfoBackend`] asks nobody and keeps
 //! nothing. Its rules are pure: [`announce`] finds what was sent, [`claim`] vets a URI, [`blob`] reads
-//! guidance.
+//! guidance. [`write`] is the peer's half.
 //!
 //! ```
 //! use alto_backend_peerinfo::{PeerInfoBackend, PeerInfoConfig};

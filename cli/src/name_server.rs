@@ -46,8 +46,10 @@ impl NameServer {
     /// Switches it off: from now on its port is closed.
     pub(crate) async fn stop(&mut self) {
         self.task.abort();
-        // Its socket is closed once the task has ended, which here is by being aborted.
-        let _ = (&mut self.task).await;
+        // Its socket is closed once the task has ended, which here is by being aborted; maybe before.
+        if !self.task.is_finished() {
+            let _ = (&mut self.task).await;
+        }
     }
 
     /// Where it listens, or did.

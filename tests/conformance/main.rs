@@ -1,6 +1,6 @@
-//! The conformance laws on each backend, bare and inside each layer.
+//! The conformance laws on each approach's backend, bare and inside each layer.
 //!
-//! The matrix is printed: `cargo test --test conformance -- --nocapture`.
+//! `make conformance` prints the matrix: approach by approach, a row for each layer, a column for each law.
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
@@ -10,6 +10,7 @@ mod peerinfo;
 #[cfg(feature = "redirect")]
 mod redirect;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,59 +40,74 @@ fn cached<B: Backend>(inner: B) -> Cache<B> {
     Cache::new(inner, CacheConfig::default())
 }
 
-/// Laws x dns x layers.
+/// Approach 1: laws x dns x layers.
 #[tokio::test(flavor = "multi_thread")]
-async fn dns_keeps_the_laws() {
-    keeps_the_laws(&dns::DnsStage::new()).await;
+async fn approach_1_dns_by_address_keeps_the_laws() {
+    keeps_the_laws(1, &dns::DnsStage::new()).await;
 }
 
-/// Laws x dns with peer ID x layers.
+/// Approach 3: laws x dns with peer ID x layers.
 #[tokio::test(flavor = "multi_thread")]
-async fn dns_with_peer_ids_keeps_the_laws() {
-    keeps_the_laws(&dns::DnsStage::with_peer_ids()).await;
+async fn approach_3_dns_by_peer_id_keeps_the_laws() {
+    keeps_the_laws(3, &dns::DnsStage::with_peer_ids()).await;
 }
 
-/// Laws x redirect (approach 2) x layers.
+/// Approach 2: laws x redirect x layers.
 #[cfg(feature = "redirect")]
 #[tokio::test(flavor = "multi_thread")]
-async fn redirect_keeps_the_laws_by_address() {
-    keeps_the_laws(&redirect::RedirectStage::new(redirect::Approach::Two)).await;
+async fn approach_2_redirects_by_address_keep_the_laws() {
+    keeps_the_laws(2, &redirect::RedirectStage::new(redirect::Approach::Two)).await;
 }
 
-/// Laws x redirect (approach 4) x layers.
+/// Approach 4: laws x redirect with peer ID x layers.
 #[cfg(feature = "redirect")]
 #[tokio::test(flavor = "multi_thread")]
-async fn redirect_keeps_the_laws_by_peer_id() {
-    keeps_the_laws(&redirect::RedirectStage::new(redirect::Approach::Four)).await;
+async fn approach_4_redirects_by_peer_id_keep_the_laws() {
+    keeps_the_laws(4, &redirect::RedirectStage::new(redirect::Approach::Four)).await;
 }
 
-async fn keeps_the_laws(bare: &dyn Stage) {
+async fn keeps_the_laws(approach: u8, bare: &dyn Stage) {
     let layered = LAYERS.map(|(name, wrap)| Layered::new(bare, name, wrap));
     let stages = std::iter::once(bare).chain(layered.iter().map(|stage| stage as _));
     let reports = futures_util::future::join_all(stages.map(run_all)).await;
-    println!("{}", Report::heading());
-    for report in &reports {
-        println!("{report}");
-    }
-    for report in &reports {
-        report.assert_lawful();
-    }
+    show(approach, &reports);
 }
 
-/// Laws x peerinfo with URI, and with guidance x layers. Below a cache what peers sent is stripped.
+/// Prints an approach's part of the matrix, then what was left out or broken, each said once; and judges
+/// it.
+fn show(approach: u8, reports: &[Report]) {
+    let rows: Vec<String> = reports.iter().map(Report::row).collect();
+    let told: Vec<String> = reports.iter().map(ToString::to_string).collect();
+    let beside = told.iter().flat_map(|report| report.lines().skip(1));
+    let beside: BTreeSet<&str> = beside.collect();
+    let (rows, beside) = (rows.join("\n"), Vec::from_iter(beside).join("\n"));
+    // In one piece: other tests may print meanwhile.
+    println!("\nApproach {approach}\n{}\n{rows}\n{beside}", Report::heading());
+    reports.iter().for_each(Report::assert_lawful);
+}
+
+/// Approach 5: laws x peerinfo with URI x layers, over HTTP and UDP.
 #[cfg(feature = "peerinfo")]
 #[tokio::test(flavor = "multi_thread")]
-async fn peerinfo_keeps_the_laws() {
+async fn approach_5_a_peers_uri_keeps_the_laws() {
+    show(5, &peerinfo_reports(peerinfo::Sends::Uri).await);
+}
+
+/// Approach 6: laws x peerinfo with guidance x layers, over HTTP and UDP.
+#[cfg(feature = "peerinfo")]
+#[tokio::test(flavor = "multi_thread")]
+async fn approach_6_a_peers_guidance_keeps_the_laws() {
+    show(6, &peerinfo_reports(peerinfo::Sends::Guidance).await);
+}
+
+/// Below a cache what peers sent is stripped.
+#[cfg(feature = "peerinfo")]
+async fn peerinfo_reports(sends: peerinfo::Sends) -> Vec<Report> {
     use peerinfo::{PeerInfoStage, Sends, Wire};
-    println!("{}", Report::heading());
-    for (sends, wire) in [
-        (Sends::Uri, Wire::Http),
-        (Sends::Uri, Wire::Udp),
-        (Sends::Guidance, Wire::Http),
-        (Sends::Guidance, Wire::Udp),
-    ] {
+    let mut reports = Vec::new();
+    for wire in [Wire::Http, Wire::Udp] {
         let bare = PeerInfoStage::new(sends, wire);
-        let mut reports = vec![run_all(&bare).await];
+        reports.push(run_all(&bare).await);
         for (name, wrap) in LAYERS {
             let stage = format!("{} in {name}", bare.name());
             reports.push(match name {
@@ -116,11 +132,8 @@ async fn peerinfo_keeps_the_laws() {
             Arc::new(Deadline::new(chain, Duration::from_secs(10))) as _
         };
         reports.push(run_all(&Layered::new(&bare, "own stack", beside)).await);
-        for report in &reports {
-            println!("{report}");
-            report.assert_lawful();
-        }
     }
+    reports
 }
 
 /// A source for which no network has a server.

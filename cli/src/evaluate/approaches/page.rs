@@ -140,8 +140,8 @@ fn rights(findings: &Findings<'_>) -> String {
     section(
         "Who is guided rightly",
         "By costs that put first whom the user’s own network puts first. By the address alone all who share it get \
-         one answer; what only the port or the user itself can tell needs approaches 3 to 6. No claim of a liar \
-         reached anybody else.",
+         one answer; what only the port or the user itself can tell needs approaches 3 to 6. The third bar is of \
+         honest users who share an address or a /24 with a liar: a lie that reached others would show there.",
         &SHARES,
         &shares(&findings.trials).svg("Shares of users who are guided rightly"),
     )
@@ -172,8 +172,8 @@ fn costs(findings: &Findings<'_>) -> String {
     ];
     section(
         "What an announce costs",
-        "Messages received and sent at each party, the announce itself included, which alone makes 3.8 at the \
-         tracker and at the user. Users come one at a time, so nothing is asked together that could be.",
+        "Messages received and sent at each party, the announce itself included. Users come one at a time, so \
+         nothing is asked together that could be.",
         &key,
         &Bars { rows, most, is_stacked: true, written: |value| format!("{value:.1}") }
             .svg("Messages an announce at each party"),
@@ -262,11 +262,10 @@ fn outages(findings: &Findings<'_>) -> String {
         .filter_map(|trial| {
             let outage = trial.outage.as_ref()?;
             let recovery = outage.recovery.map_or_else(
-                || "never".to_owned(),
-                |time| format!("after {:.2} s", time.as_secs_f64()),
+                || "not back".to_owned(),
+                |time| format!("back in {:.2} s", time.as_secs_f64()),
             );
-            let name =
-                format!("#{} without {}; back {recovery}", trial.approach.number, outage.stopped);
+            let name = format!("#{} no {}; {recovery}", trial.approach.number, outage.stopped);
             let pieces = vec![
                 piece("p1", "announced before", &outage.known),
                 piece("p2", "had not announced before", &outage.new),
@@ -282,12 +281,23 @@ fn outages(findings: &Findings<'_>) -> String {
     ];
     section(
         "When what it stands on is down",
-        "Everybody gets a full reply at once, if need be a random one. Shares of those who are still guided \
-         rightly, and the time until a tracker that knew nothing guides its first user after the restart.",
+        &format!(
+            "Replies went on to have {} peers at least on average, guided or drawn at random. Shares of those who are \
+             still guided rightly, and the time until a tracker that knew nothing guides its first user after the \
+             restart.",
+            least_in_outage(findings)
+        ),
         &key,
         &Bars { rows, most: 1.0, is_stacked: false, written: percent }
             .svg("Shares guided rightly while infrastructure is down"),
     )
+}
+
+/// The mean number of peers in a reply during an outage, of the approach where it is least.
+fn least_in_outage(findings: &Findings<'_>) -> usize {
+    let outages = findings.trials.iter().filter_map(|trial| trial.outage.as_ref());
+    let rights = outages.flat_map(|outage| [outage.known, outage.new, outage.cold]);
+    rights.map(|right| right.good.all / right.all.all.max(1)).min().unwrap_or(0)
 }
 
 fn mixtures(findings: &Findings<'_>) -> String {

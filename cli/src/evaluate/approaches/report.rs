@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::books::{Account, Party};
+use super::peer::LIST;
 use super::ratio;
 use super::trial::{Outage, Right, Trial};
 use super::verdict::{Cell, Column, row};
@@ -30,6 +31,8 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
     let mut text = head(findings);
     text += &comparison(findings);
     text += &rights(&findings.trials, "the approaches");
+    let at_random = percent(findings.params.size().best_at_random());
+    let _ = writeln!(text, "A reply drawn at random would hold {at_random} of the best.\n");
     text += &traffic(&findings.trials);
     text += &outages(&findings.trials);
     text += &growth(findings);
@@ -210,7 +213,8 @@ pub(super) fn json(findings: &Findings<'_>) -> Value {
         "params": {
             "announces": params.announces, "networks": params.networks, "regions": params.regions,
             "liars": ratio(params.liars, 1_000), "silent": ratio(params.silent, 1_000),
-            "seed": params.seed, "without": params.without,
+            "seed": params.seed, "without": params.without, "list": LIST,
+            "best_at_random": params.size().best_at_random(),
         },
     })
 }

@@ -6,7 +6,7 @@ use super::super::html::escaped;
 
 const WIDTH: f64 = 860.0;
 /// Room for the names of rows.
-const NAMES: f64 = 250.0;
+const NAMES: f64 = 286.0;
 /// Room for the numbers behind bars.
 const NUMBERS: f64 = 60.0;
 const BAR: f64 = 11.0;
@@ -101,7 +101,7 @@ pub(super) struct Curve {
 pub(super) fn curves(label: &str, sizes: &[String], curves: &[Curve]) -> String {
     const HEIGHT: f64 = 300.0;
     const LEFT: f64 = 46.0;
-    const RIGHT: f64 = WIDTH - 300.0;
+    const RIGHT: f64 = WIDTH - 336.0;
     let all = curves.iter().flat_map(|curve| &curve.values);
     let most = all.copied().fold(1.0, f64::max).ceil();
     let x = |place: usize| {
@@ -171,14 +171,14 @@ pub(super) fn circles(
     rows: &[(String, &'static str, Vec<f64>)],
 ) -> String {
     const ROW: f64 = 34.0;
-    const HEAD: f64 = 132.0;
-    let step = (WIDTH - NAMES - 90.0) / count(columns.len().max(1));
+    const HEAD: f64 = 190.0;
+    let step = (WIDTH - NAMES - 130.0) / count(columns.len().max(1));
     let mut body = String::new();
     for (place, (party, secret)) in columns.iter().enumerate() {
         let x = NAMES + step * (count(place) + 0.5);
         let _ = write!(
             body,
-            "<text class=\"axis\" transform=\"translate({:.1} {}) rotate(-38)\">{}: <tspan class=\"name\">{}</tspan></text>",
+            "<text class=\"axis\" transform=\"translate({:.1} {}) rotate(-48)\">{}: <tspan class=\"name\">{}</tspan></text>",
             x - 4.0,
             HEAD - 12.0,
             escaped(party),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use alto_discovery::selection::{Record as _, Role, Swarm, V4Record};
-use alto_discovery::{Advisor, Config, Hints, Peer, PeerId, Request, Why};
+use alto_discovery::{Advisor, Config, Hints, IpNet, Peer, PeerId, Request, Why};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -52,8 +52,9 @@ struct Desk {
     probes: Vec<V4Record>,
     books: Shared,
     by_port: bool,
-    /// What users sent of which everything is learnt that can be.
-    heard: Mutex<HashSet<Vec<u8>>>,
+    /// What users of each /24 sent of which everything is learnt that can be: how many servers the
+    /// users of one may name in a minute is bounded.
+    heard: Mutex<HashSet<(IpAddr, Vec<u8>)>>,
     told: mpsc::UnboundedSender<Handled>,
 }
 
@@ -185,7 +186,8 @@ impl Desk {
         // Without it the choice is a random one, which shows.
         let _ = self.advisor.prepare(peer).await;
         let (Hints::UdpOptions(sent) | Hints::HttpQuery(sent)) = peer.hints() else { return };
-        let is_new = |heard: &mut HashSet<_>| heard.insert(claims(sent));
+        let block = IpNet::new(peer.net().addr(), 24).map_or(peer.net(), |block| block.trunc());
+        let is_new = |heard: &mut HashSet<_>| heard.insert((block.addr(), claims(sent)));
         if is_new(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner)) {
             // What a user names is fetched because a request asks for it.
             self.advisor.select(request, &self.swarm, &mut Vec::new());

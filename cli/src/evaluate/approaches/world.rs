@@ -132,6 +132,11 @@ impl Size {
         users
     }
 
+    /// The share of best peers that lists drawn at random have, whoever asks.
+    pub(super) fn best_at_random(self) -> f64 {
+        super::ratio(MEMBERS.into(), self.members().len() as u64)
+    }
+
     /// The peers that the tracker knows from the start; whom to return is chosen among them.
     pub(super) fn members(self) -> Vec<(Ipv4Addr, u16)> {
         let second = self.homes().into_iter().map(Home::second_octet).chain([ATTACKER]);
@@ -302,7 +307,7 @@ mod tests {
             let Home::Region(region) = user.home else { panic!("{user:?}") };
             let (low, high) = SIZE.ports_of(region);
             assert!((low..=high).contains(user.ports.start()) && *user.ports.end() <= high);
-            assert!(shared().contains(&user.outer.into()));
+            assert!(shared().contains(&std::net::IpAddr::V4(user.outer)));
             regions_at.entry(user.outer).or_default().insert(region);
         }
         assert!(regions_at.len() == 16 && regions_at.values().all(|regions| regions.len() == 8));
