@@ -20,7 +20,7 @@ use alto_trackers::{Setup, Tracker, World, preloaded};
 
 type Part = fn(&Bench) -> String;
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("guidance", guidance::run),
     ("slides", slides::run),
     ("outage", outage::run),
