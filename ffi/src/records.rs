@@ -1,13 +1,12 @@
 //! Records of both families, and the lists of a thread that are used again and again.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddrV4, SocketAddrV6};
-use std::thread::LocalKey;
 
 use facade::Peer;
-use facade::selection::{Pid, PrefixMap, Record, V4Record, V6Record};
+use facade::selection::{Pid, PrefixMap, Record, V4Record, V6Record, with_scratch};
 
 use crate::status::Failure;
 
@@ -51,24 +50,15 @@ impl<R> Lists<R> {
     }
 }
 
-thread_local! {
-    static V4: RefCell<Lists<V4Record>> = const { RefCell::new(Lists::new()) };
-    static V6: RefCell<Lists<V6Record>> = const { RefCell::new(Lists::new()) };
+impl<R> Default for Lists<R> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
-/// Lends a thread's lists, or new ones to a thread that is at its end (pthread_key_create()'s destructors)
-/// and has none any more.
-fn lend<R, T>(
-    own: &'static LocalKey<RefCell<Lists<R>>>,
-    work: impl FnOnce(&mut Lists<R>) -> T,
-) -> T {
-    let mut work = Some(work);
-    let done = own.try_with(|lists| {
-        let lists = &mut *lists.try_borrow_mut().ok()?;
-        work.take().map(|work| work(lists))
-    });
-    let in_new = || work.map(|work| work(&mut Lists::new()));
-    done.ok().flatten().or_else(in_new).expect("it is done once, here or there")
+thread_local! {
+    static V4: Cell<Lists<V4Record>> = const { Cell::new(Lists::new()) };
+    static V6: Cell<Lists<V6Record>> = const { Cell::new(Lists::new()) };
 }
 
 impl Family for V4Record {
@@ -88,7 +78,7 @@ impl Family for V4Record {
     }
 
     fn with_lists<T>(work: impl FnOnce(&mut Lists<Self>) -> T) -> T {
-        lend(&V4, work)
+        with_scratch(&V4, work)
     }
 }
 
@@ -109,7 +99,7 @@ impl Family for V6Record {
     }
 
     fn with_lists<T>(work: impl FnOnce(&mut Lists<Self>) -> T) -> T {
-        lend(&V6, work)
+        with_scratch(&V6, work)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The choice among candidates that somebody else lists.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::random::{Random, scrambled};
 use crate::record::Record;
+use crate::scratch::with_scratch;
 use crate::swarm::{Ask, Taken};
 use crate::{Pid, Table};
 
@@ -21,7 +22,7 @@ pub fn choose_among<R: Record>(
     ask: &Ask<R>,
     out: &mut Vec<R>,
 ) {
-    SCRATCH.with_borrow_mut(|judged| {
+    with_scratch(&SCRATCH, |judged| {
         judge(candidates, table, consumer, ask, judged);
         let k = ask.k.min(judged.len());
         if ask.pid_cap < usize::MAX {
@@ -36,7 +37,7 @@ pub fn choose_among<R: Record>(
 
 /// Appends up to `ask.k` of `candidates` drawn at random from those not in `out`.
 pub fn random_among<R: Record>(candidates: &[R], ask: &Ask<R>, out: &mut Vec<R>) {
-    SCRATCH.with_borrow_mut(|free| {
+    with_scratch(&SCRATCH, |free| {
         free.clear();
         let taken = Taken::new(out, ask.requester);
         let is_free = |place: &usize| taken.is_free(&candidates[*place], out);
@@ -62,7 +63,7 @@ struct Judged {
 
 thread_local! {
     /// Kept from choice to choice, so that there is nothing to allocate on an announce's path.
-    static SCRATCH: RefCell<Vec<Judged>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: Cell<Vec<Judged>> = const { Cell::new(Vec::new()) };
 }
 
 /// Candidates looked up together, so that cache misses overlap.

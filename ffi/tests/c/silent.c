@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
     IS(alto_start(alto), ALTO_OK);
 
     /* 10,000 lookups of as many peers return at once. */
-    double longest = 0;
+    int slow = 0; /* some are, where other programs take the processor meanwhile */
     start = seconds();
     for (int peer = 0; peer < 10000; peer++) {
         double begin = seconds();
@@ -36,10 +36,9 @@ int main(int argc, char **argv) {
         one.v4.sin_addr.s_addr = htonl(0x09090000u + (uint32_t)peer);
         int status = alto_lookup(alto, &one.peer, &answer);
         CHECK(status == ALTO_PENDING || status == ALTO_E_UNAVAILABLE);
-        double took = seconds() - begin;
-        if (took > longest) longest = took;
+        slow += seconds() - begin > 0.3; /* the least that an answer would be waited for */
     }
-    CHECK(longest < 0.5 && seconds() - start < 10);
+    CHECK(slow <= 10 && seconds() - start < 60);
 
     /* A wait keeps its timeout, and says that it does not know. */
     for (unsigned timeout = 100; timeout <= 1600; timeout *= 4) {

@@ -1,10 +1,11 @@
 //! The best k of a view.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use super::groups::{Group, Groups, Span};
 use crate::random::Random;
 use crate::record::Record;
+use crate::scratch::with_scratch;
 use crate::swarm::Ask;
 use crate::table::Step;
 use crate::{Pid, Table};
@@ -42,7 +43,7 @@ struct Hit {
 
 thread_local! {
     /// Kept from choice to choice, so that there is nothing to allocate on an announce's path.
-    static HITS: RefCell<Vec<Hit>> = const { RefCell::new(Vec::new()) };
+    static HITS: Cell<Vec<Hit>> = const { Cell::new(Vec::new()) };
 }
 
 /// Steps of an order looked at together: few at first, for often a few PIDs are enough.
@@ -62,7 +63,7 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
-        HITS.with_borrow_mut(|hits| {
+        with_scratch(&HITS, |hits| {
             hits.clear();
             if self.groups.count() * STEPS_PER_GROUP < self.table.costs().pids() {
                 self.all_sorted(hits);
