@@ -16,9 +16,13 @@ pub fn uri_option(uri: &str) -> Option<Vec<u8>> {
 /// The same as a pair of an HTTP announce's query.
 pub fn uri_pair(uri: &str) -> Option<String> {
     let plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet);
-    let encoded = |octet: u8| match plain(octet) {
-        true => char::from(octet).to_string(),
-        false => format!("%{octet:02X}"), // RFC 3986 §2.1
+    let encoded = |octet: u8| {
+        if plain(octet) {
+            char::from(octet).to_string()
+        } else {
+            // RFC 3986 §2.1
+            format!("%{octet:02X}")
+        }
     };
     let value: String = uri.bytes().map(encoded).collect();
     (uri.len() <= MOST_URI).then(|| format!("alto={value}"))

@@ -103,9 +103,10 @@ fn answer(cell: &Cell) -> String {
         word if word == wished => "good",
         _ => "bad",
     };
-    let (differs, slides) = match cell.agrees() {
-        true => ("", String::new()),
-        false => (" differs", format!("<em>the slides say {}</em><br>", cell.slides.as_str())),
+    let (differs, slides) = if cell.agrees() {
+        ("", String::new())
+    } else {
+        (" differs", format!("<em>the slides say {}</em><br>", cell.slides.as_str()))
     };
     let (word, reason) = (cell.measured.as_str(), escaped(&cell.reason));
     format!("<td class=\"{colour}{differs}\"><strong>{word}</strong>{slides}{reason}</td>")
