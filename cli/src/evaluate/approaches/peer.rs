@@ -242,7 +242,7 @@ async fn get(fetcher: &Fetcher, uri: Url, wanted: MediaType, kind: BodyKind) -> 
     let accept = [wanted.as_str(), MediaType::Error.as_str()];
     let reply = fetcher.fetch(Request::get(uri, kind, &accept)).await.ok()?;
     let Content::Body(mut body) = reply.content else { return None };
-    Some(body.read_all().await.ok()?.into())
+    body.read_all().await.ok()
 }
 
 /// The costs from the PID of an address to the prefixes of all others.
