@@ -1,7 +1,7 @@
 //! One page with everything in it: the slides' table with figures, and plots. Nothing is fetched from
 //! anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::super::html::escaped;
@@ -71,7 +71,7 @@ fn section(title: &str, says: &str, key: &[(&str, &str)], plot: &str) -> String 
 fn answers(findings: &Findings<'_>, rows: &[[Cell; 4]]) -> String {
     let head: String = Column::ALL
         .iter()
-        .map(|column| format!("<th scope=\"col\">{}</th>", column.name()))
+        .map(|column| ["<th scope=\"col\">", column.name(), "</th>"].concat())
         .collect();
     let mut body = String::new();
     for (trial, cells) in findings.trials.iter().zip(rows) {
@@ -103,9 +103,10 @@ fn answer(cell: &Cell) -> String {
         word if word == wished => "good",
         _ => "bad",
     };
-    let (differs, slides) = match cell.agrees() {
-        true => ("", String::new()),
-        false => (" differs", format!("<em>the slides say {}</em><br>", cell.slides.as_str())),
+    let (differs, slides) = if cell.agrees() {
+        ("", String::new())
+    } else {
+        (" differs", format!("<em>the slides say {}</em><br>", cell.slides.as_str()))
     };
     let (word, reason) = (cell.measured.as_str(), escaped(&cell.reason));
     format!("<td class=\"{colour}{differs}\"><strong>{word}</strong>{slides}{reason}</td>")
@@ -219,12 +220,9 @@ fn growth(findings: &Findings<'_>) -> String {
 const CLASSES: [&str; 6] = ["a1", "a2", "a3", "a4", "a5", "a6"];
 
 fn exposures(findings: &Findings<'_>) -> String {
-    let seen: BTreeMap<(Party, Secret), ()> = findings
-        .trials
-        .iter()
-        .flat_map(|trial| trial.account.exposed.keys().map(|what| (*what, ())))
-        .collect();
-    let columns: Vec<(Party, Secret)> = seen.into_keys().collect();
+    let seen: BTreeSet<(Party, Secret)> =
+        findings.trials.iter().flat_map(|trial| trial.account.exposed.keys().copied()).collect();
+    let columns: Vec<(Party, Secret)> = seen.into_iter().collect();
     let rows: Vec<(String, &str, Vec<f64>)> = findings
         .trials
         .iter()

@@ -76,9 +76,10 @@ fn comparison(findings: &Findings<'_>) -> String {
         let _ = write!(text, "#{:<3}", trial.approach.number);
         for cell in cells {
             let word = cell.measured.as_str();
-            let beside = match cell.agrees() {
-                true => word.to_owned(),
-                false => format!("{word} (slides: {})", cell.slides.as_str()),
+            let beside = if cell.agrees() {
+                word.to_owned()
+            } else {
+                format!("{word} (slides: {})", cell.slides.as_str())
             };
             let _ = write!(text, "{beside:<30}");
         }

@@ -45,6 +45,7 @@ pub(super) struct Servers {
     alto: Vec<Option<Server>>,
     name_server: NameServer,
     access: NameServer,
+    /// Gone when this is dropped.
     _files: TempDir,
 }
 
@@ -90,10 +91,18 @@ impl Servers {
         let name_server = names(anywhere, &zone, Party::NameServers, books).await?;
         let zone = access_zone(&homes, &addresses);
         let access = names(anywhere, &zone, Party::AccessNameServer, books).await?;
-        let _files = files;
         let books = books.clone();
-        let mut servers =
-            Self { authority, size, books, addresses, configs, alto, name_server, access, _files };
+        let mut servers = Self {
+            authority,
+            size,
+            books,
+            addresses,
+            configs,
+            alto,
+            name_server,
+            access,
+            _files: files,
+        };
         for name in without {
             servers.stop(name).await?;
         }

@@ -193,14 +193,20 @@ impl Shape {
                 }
             }
             (Each(shape), Value::Object(members)) => {
-                members.values().for_each(|value| shape.compare(value, unknown));
+                for value in members.values() {
+                    shape.compare(value, unknown);
+                }
             }
             (List(shape), Value::Array(values)) => {
-                values.iter().for_each(|value| shape.compare(value, unknown));
+                for value in values {
+                    shape.compare(value, unknown);
+                }
             }
             (Property, Value::String(name)) => property(name, unknown),
             (Properties, Value::Object(members)) => {
-                members.keys().for_each(|name| property(name, unknown));
+                for name in members.keys() {
+                    property(name, unknown);
+                }
             }
             _ => {}
         }
@@ -209,7 +215,7 @@ impl Shape {
 
 /// RFC 7285 §11.4 defines one: the PID in a network map.
 fn property(name: &str, unknown: &mut BTreeSet<String>) {
-    if !name.ends_with(".pid") {
+    if name.rsplit_once('.').is_none_or(|(_, property)| property != "pid") {
         unknown.insert(format!("property `{name}`"));
     }
 }

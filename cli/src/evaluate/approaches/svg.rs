@@ -49,9 +49,10 @@ impl Bars {
             let mut x = NAMES;
             for (number, piece) in pieces.iter().enumerate() {
                 let width = (piece.value * scale).max(0.0);
-                let (left, top, thick) = match self.is_stacked {
-                    true => (x, y, height),
-                    false => (NAMES, y + (BAR + 2.0) * count(number), BAR),
+                let (left, top, thick) = if self.is_stacked {
+                    (x, y, height)
+                } else {
+                    (NAMES, y + (BAR + 2.0) * count(number), BAR)
                 };
                 let _ = write!(
                     body,

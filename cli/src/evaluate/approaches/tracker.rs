@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::books::Shared;
 use super::wire::{self, Asked};
+use super::world::block_of;
 use crate::Failure;
 
 /// Room for the views of all maps.
@@ -173,8 +174,8 @@ impl Desk {
         let peer = Peer::new(IpAddr::V4(*own.ip()));
         let peer = if self.by_port { peer.with_id(PeerId::Port(own.port())) } else { peer };
         let peer = peer.with_hints(hints);
-        // The same draw among peers of equal cost for the same user, in each approach.
-        let seed = Some(u64::from(own.ip().to_bits()) << 16 | u64::from(own.port()));
+        // The same draw among peers of equal cost for the same user, whichever of its ports was free.
+        let seed = Some(u64::from(own.ip().to_bits()) << 16 | block_of(own.port()));
         let request = Request { seed, ..Request::new(peer, own.into(), wanted) };
         let _ = timeout(PATIENCE, self.learn(&request)).await;
         self.select(&request)

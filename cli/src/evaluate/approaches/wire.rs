@@ -52,7 +52,7 @@ pub(super) fn datagram(connection: u64, transaction: u32, announce: &Announce) -
 
 /// An announce as an HTTP request.
 pub(super) fn request(tracker: SocketAddrV4, announce: &Announce) -> Vec<u8> {
-    let infohash: String = INFOHASH.iter().map(|octet| format!("%{octet:02x}")).collect();
+    let infohash: String = INFOHASH.escape_ascii().to_string().replace(' ', "%20");
     let ip = announce.ip.map(|ip| format!("&ip={ip}")).unwrap_or_default();
     let more = String::from_utf8_lossy(&announce.more);
     let more = if more.is_empty() { String::new() } else { format!("&{more}") };

@@ -277,6 +277,11 @@ pub(super) fn shared_addresses() -> Vec<Ipv4Addr> {
     (0..SHARED_BLOCKS).flat_map(fourth).collect()
 }
 
+/// The block that a port belongs to.
+pub(super) fn block_of(port: u16) -> u64 {
+    (port.saturating_sub(FIRST_PORT) / BLOCK).into()
+}
+
 /// The peers that liars want everybody to connect to.
 pub(super) fn attackers() -> IpNet {
     wide(ATTACKER)
