@@ -50,7 +50,8 @@
  * for the network. On a hit they neither allocate (alto_swarm_add() may let its arrays grow, and what a
  * peer sent, where "peerinfo.trust" lets it count, takes memory for the length of the call) nor call
  * the system; on a miss they put one task into a bounded queue. The library's threads have all signals
- * blocked. Don't cancel a thread of yours asynchronously (pthread_setcanceltype(3)) inside a call.
+ * blocked. A thread of yours that is cancelled (pthread_cancel(3)) inside a call ends after it: no call
+ * is a cancellation point. Never make cancellation asynchronous (pthread_setcanceltype(3)) around one.
  *
  * There are no callbacks. What was asked for by alto_lookup_async() is fetched by alto_poll() when
  * alto_fd() is readable.
@@ -224,7 +225,8 @@ typedef struct alto_peer {
 typedef struct alto_answer {
     // sizeof(alto_answer)
     uint32_t struct_size;
-    // In: where the URIs of the servers go, best first, one after the other, each ended by NUL.
+    // In: where the URIs of the servers go, best first, one after the other, each ended by NUL; with
+    // ALTO_NONE an empty one.
     char *text;
     // In: octets at text.
     size_t text_len;
