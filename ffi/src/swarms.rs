@@ -25,8 +25,10 @@ const SHARDS: usize = 64;
 /// What one swarm's views may hold together, in octets: a peer takes some 13 in each, so that is the views of
 /// 100 networks for 10,000 peers. What does not fit drops another view, and neither is ever ready.
 const VIEWS: usize = 16 << 20;
-/// Views not used for so many seconds are dropped when peers expire.
-const IDLE: u16 = 600;
+/// Swarms count seconds.
+const TEN_MINUTES: u16 = 600;
+/// Views not used for so long are dropped when peers expire.
+const IDLE: u16 = TEN_MINUTES;
 /// Peers looked at in one go, under the lock of their swarm.
 const GO: usize = 1_024;
 
@@ -168,7 +170,7 @@ impl Default for Done {
 
 impl Torrent {
     fn new() -> Box<Self> {
-        let (v4, v6) = (Swarm::new(VIEWS), Swarm::new(VIEWS));
+        let (v4, v6) = (Swarm::in_steps(VIEWS, TEN_MINUTES), Swarm::in_steps(VIEWS, TEN_MINUTES));
         Box::new(Self { v4, v6, swept: AtomicU32::new(0) })
     }
 

@@ -47,6 +47,8 @@ struct Inner<R> {
     peers: Peers<R>,
     /// By the address of the table, which the view keeps alive.
     views: BTreeMap<usize, View<R>>,
+    /// Minutes within which promotions are counted together.
+    window: u16,
 }
 
 /// One question: which k peers for this one?
@@ -100,7 +102,14 @@ const SAMPLE: (usize, usize) = (4, 256);
 impl<R: Record> Swarm<R> {
     /// No peers; `view_octets` bounds its views together.
     pub fn new(view_octets: usize) -> Self {
-        let inner = Inner { peers: Peers::default(), views: BTreeMap::new() };
+        Self::in_steps(view_octets, 10)
+    }
+
+    /// The same for whoever counts in other steps than minutes, of which so many are ten minutes (at
+    /// least one): wherever a minute is spoken of, it is such a step.
+    pub fn in_steps(view_octets: usize, ten_minutes: u16) -> Self {
+        let (peers, window) = (Peers::default(), ten_minutes.max(1));
+        let inner = Inner { peers, views: BTreeMap::new(), window };
         Self { inner: RwLock::new(inner), view_octets }
     }
 
@@ -254,7 +263,7 @@ impl<R: Record> Inner<R> {
 
     fn choose_from(&self, view: &View<R>, consumer: Pid, ask: &Ask<R>, out: &mut Vec<R>) -> Basis {
         view.touch(self.peers.minute());
-        view.choose(consumer, ask, self.peers.minute(), out);
+        view.choose(consumer, ask, self.peers.minute() / self.window, out);
         Basis::View
     }
 

@@ -66,8 +66,8 @@ impl<R: Record> View<R> {
     }
 
     /// Appends the best peers for a consumer, fewer than asked for only if there are no more.
-    pub(crate) fn choose(&self, consumer: Pid, ask: &Ask<R>, minute: u16, out: &mut Vec<R>) {
-        Choice::new(&self.table, &self.groups, consumer, ask, minute).run(out);
+    pub(crate) fn choose(&self, consumer: Pid, ask: &Ask<R>, window: u16, out: &mut Vec<R>) {
+        Choice::new(&self.table, &self.groups, consumer, ask, window).run(out);
     }
 
     /// Notes that it was used now.

@@ -266,18 +266,25 @@ fn ties_are_drawn_evenly() {
 /// from the 20th reply on.
 #[test]
 fn promotions_are_capped_among_equals() {
+    capped_among_equals(&Swarm::new(1 << 20), |_| 5);
+    // Within ten minutes, whatever the clock counts.
+    capped_among_equals(&Swarm::in_steps(1 << 20, 600), |reply| reply);
+}
+
+fn capped_among_equals(swarm: &Swarm<V4Record>, clock: impl Fn(u16) -> u16) {
     let mut costs = [None; 36];
     (costs[0], costs[1], costs[2]) = (Some(0), Some(1), Some(2)); // from PID 0 to itself, 1 and 2
-    let (table, swarm) = (table(&costs, 0), Swarm::new(1 << 20));
+    let table = table(&costs, 0);
     for (x, count) in [(0, 10), (1, 100), (2, 100)] {
         for port in 0..count {
-            swarm.add(record(x, 0, port), Role::Leecher, 5);
+            swarm.add(record(x, 0, port), Role::Leecher, clock(0));
         }
     }
     while swarm.build(&table, 1_000) != Built::Ready {}
     let (mut out, mut counts) = (Vec::new(), BTreeMap::<V4Record, u32>::new());
     for reply in 1..=264 {
         let most = if reply <= 64 { 500 } else { 1_000 };
+        swarm.add(record(0, 0, 0), Role::Leecher, clock(reply));
         // One seed: without a cap the same 30 of PID 1 each time.
         let ask = Ask { seed: 7, promoted_most: most, ..nobodys(40) };
         assert_eq!(swarm.choose(&table, Pid::new(0), &ask, &mut out), Basis::View);
@@ -294,6 +301,21 @@ fn promotions_are_capped_among_equals() {
     }
     assert_eq!(counts.len(), 30); // without it
     assert!(counts.values().all(|count| *count == 200));
+}
+
+/// A reply is whole: the places of the best, and all others at random, no peer twice; the whole swarm
+/// where that is smaller.
+#[test]
+fn a_reply_is_whole() {
+    let (swarm, table) = tied(300);
+    for (places, k, length) in
+        [(16, 20, 20), (0, 20, 20), (20, 20, 20), (30, 20, 20), (240, 400, 300)]
+    {
+        let mut out = Vec::new();
+        let (_, chosen) = swarm.reply(&table, Pid::new(0), places, &nobodys(k), &mut out);
+        assert_eq!((chosen, out.len()), (places.min(k), length), "{places} of {k}");
+        assert_eq!(out.iter().collect::<BTreeSet<_>>().len(), length);
+    }
 }
 
 /// The same question gets the same answer; another seed gets another.

@@ -24,8 +24,6 @@ pub(crate) struct Promotions {
 #[derive(Debug, Default)]
 struct Counter(AtomicU32);
 
-/// Minutes counted together.
-const WINDOW: u16 = 10;
 /// Before so many replies shares mean nothing.
 const FIRST_REPLIES: u32 = 20;
 /// So many replies of a window are counted each, then one in so many of a thread's.
@@ -47,8 +45,7 @@ impl Promotions {
     }
 
     /// Whether this reply is one of those counted; it is noted then.
-    pub(crate) fn counts_reply(&self, minute: u16) -> bool {
-        let window = minute / WINDOW;
+    pub(crate) fn counts_reply(&self, window: u16) -> bool {
         let turn = TURN.get();
         TURN.set(turn.wrapping_add(1));
         let so_far = self.replies.count(window);
@@ -61,8 +58,7 @@ impl Promotions {
 
     /// Notes that these were promoted, of which no more than `most` thousandths of replies may hold
     /// one.
-    pub(crate) fn note<R: Record>(&self, records: &[R], minute: u16, most: u16) {
-        let window = minute / WINDOW;
+    pub(crate) fn note<R: Record>(&self, records: &[R], window: u16, most: u16) {
         let limit = self.limit(window, most);
         for record in records {
             if self.cell(record).bump(window) > limit {
@@ -72,8 +68,8 @@ impl Promotions {
     }
 
     /// Whether some candidate has been promoted too often.
-    pub(crate) fn is_crowded(&self, minute: u16) -> bool {
-        self.crowded.count(minute / WINDOW) > 0
+    pub(crate) fn is_crowded(&self, window: u16) -> bool {
+        self.crowded.count(window) > 0
     }
 
     /// Leaves the first `wanted` of these in front, those that were promoted too often being changed
@@ -82,10 +78,9 @@ impl Promotions {
         &self,
         records: &mut [R],
         wanted: usize,
-        minute: u16,
+        window: u16,
         most: u16,
     ) {
-        let window = minute / WINDOW;
         let limit = self.limit(window, most);
         let is_over = |record: &R| self.cell(record).count(window) >= limit;
         let (front, behind) = records.split_at_mut(wanted);

@@ -19,7 +19,7 @@ pub(super) struct Choice<'a, R> {
     groups: &'a Groups<R>,
     consumer: Pid,
     ask: &'a Ask<R>,
-    minute: u16,
+    window: u16,
     left: usize,
     /// Whether this choice counts among the table's promotions.
     is_counted: bool,
@@ -57,9 +57,9 @@ impl<'a, R: Record> Choice<'a, R> {
         groups: &'a Groups<R>,
         consumer: Pid,
         ask: &'a Ask<R>,
-        minute: u16,
+        window: u16,
     ) -> Self {
-        Self { table, groups, consumer, ask, minute, left: ask.k, is_counted: false }
+        Self { table, groups, consumer, ask, window, left: ask.k, is_counted: false }
     }
 
     pub(super) fn run(mut self, out: &mut Vec<R>) {
@@ -75,7 +75,7 @@ impl<'a, R: Record> Choice<'a, R> {
     }
 
     fn take_from(&mut self, hits: &[Hit], out: &mut Vec<R>) {
-        self.is_counted = self.table.promotions().counts_reply(self.minute);
+        self.is_counted = self.table.promotions().counts_reply(self.window);
         let mut random = Random::new(self.ask.seed);
         for class in hits.chunk_by(|one, next| one.class == next.class) {
             if self.ask.pid_cap < usize::MAX {
@@ -162,13 +162,13 @@ impl<'a, R: Record> Choice<'a, R> {
         let (promotions, most) = (self.table.promotions(), self.ask.promoted_most);
         let is_capped = most < 1_000 && !class.iter().any(|hit| self.is_own(hit));
         if size > wanted {
-            let spare = if is_capped && promotions.is_crowded(self.minute) { wanted } else { 0 };
+            let spare = if is_capped && promotions.is_crowded(self.window) { wanted } else { 0 };
             self.left = size.min(wanted + spare);
             // The class is a ring: each member is as likely as any other.
             self.copy(class, random.below(size), out);
             self.copy(class, 0, out);
             if spare > 0 {
-                promotions.pass_over(&mut out[start..], wanted, self.minute, most);
+                promotions.pass_over(&mut out[start..], wanted, self.window, most);
                 out.truncate(start + wanted);
             }
             self.left = 0;
@@ -176,7 +176,7 @@ impl<'a, R: Record> Choice<'a, R> {
             self.copy(class, 0, out);
         }
         if is_capped && self.is_counted {
-            promotions.note(&out[start..], self.minute, most);
+            promotions.note(&out[start..], self.window, most);
         }
     }
 
