@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use crate::Failure;
 
 /// One in so many announces by HTTP, the others by UDP.
 const BY_HTTP: usize = 10;
-/// Users of each kind who announce while infrastructure is down.
-const DURING_OUTAGE: usize = 100;
+/// Users of each kind who announce while infrastructure is down: of all users one in so many, at least
+/// and at most.
+const DURING_OUTAGE: (usize, RangeInclusive<usize>) = (4, 10..=100);
 /// Users who have not announced before the outage: those above, and who tries until it works again.
 pub(super) const SPARE: usize = 1_000;
 /// How long it may take to recover, and how often that is tried.
@@ -178,21 +180,23 @@ impl Stage {
             _ => ACCESS.into(),
         };
         self.servers.stop(&stopped).await?;
+        let (one_in, bounds) = DURING_OUTAGE;
+        let some = (plan.users.len() / one_in).clamp(*bounds.start(), *bounds.end());
         let mut rights = [Right::default(); 3];
         let [known, new, cold] = &mut rights;
         let began = Instant::now();
-        let before = plan.users.iter().zip(said).enumerate().take(DURING_OUTAGE);
+        let before = plan.users.iter().zip(said).enumerate().take(some);
         for (number, (user, say)) in before {
             self.announce(number, user, Some(say), known).await?;
         }
         let mut later = plan.spare.iter();
-        for (number, user) in later.by_ref().take(DURING_OUTAGE).enumerate() {
+        for (number, user) in later.by_ref().take(some).enumerate() {
             self.announce(number, user, None, new).await?;
         }
         let count = u32::try_from(known.all.all + new.all.all).unwrap_or(u32::MAX);
         let reply = began.elapsed() / count.max(1);
         self.tracker = start_tracker(self.approach, plan, &self.servers, &self.books).await?.0;
-        for (number, user) in later.by_ref().take(DURING_OUTAGE).enumerate() {
+        for (number, user) in later.by_ref().take(some).enumerate() {
             self.announce(number, user, None, cold).await?;
         }
         self.servers.restart(&stopped).await?;
