@@ -72,10 +72,10 @@ refused, 5 bogus. Found if any network has a server; else the gravest."
 #[derive(Debug, Subcommand)]
 pub(crate) enum Evaluation {
     /// How many good peers a tracker returns: at random, ranked by the peer, chosen by the tracker.
-    Swarm(crate::evaluate::SwarmOptions),
+    Swarm(crate::evaluate::swarm::SwarmOptions),
     /// The six approaches to find servers, in one world: who gets the right guidance, at what cost,
     /// and who learns what.
-    Approaches(crate::evaluate::ApproachesOptions),
+    Approaches(crate::evaluate::approaches::ApproachesOptions),
 }
 
 const EXIT_STATUS: &str = "Exit status: 0 all found, 1 some surely none, 2 usage or invalid input, \

@@ -42,9 +42,9 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Explain { code } => explain::run(code.as_deref()),
         Command::Demo(options) => demo::run(&options),
-        Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::run(&options),
+        Command::Evaluate { what: Evaluation::Swarm(options) } => evaluate::swarm::run(&options),
         Command::Evaluate { what: Evaluation::Approaches(options) } => {
-            evaluate::run_approaches(&options)
+            evaluate::approaches::run(&options)
         }
         Command::Serve(options) => serve::run(&options),
         Command::Whoami(options) => whoami::run(&options),

@@ -4,15 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::super::html::escaped;
-use super::Findings;
-use super::Grown;
+use super::super::html::{document, escaped};
 use super::books::{Party, Secret};
-use super::ratio;
 use super::report::{self, COUNTED, figures};
 use super::svg::{Bars, Curve, Piece, circles, curves};
 use super::trial::{Right, Trial};
 use super::verdict::{Cell, Column, Word, row};
+use super::{Findings, Grown, ratio};
 
 const STYLE: &str = include_str!("style.css");
 /// The classes of series, whose colours the style sheet has.
@@ -33,24 +31,21 @@ pub(super) fn page(findings: &Findings<'_>) -> String {
         mixtures(findings),
     ]
     .concat();
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>alto evaluate approaches</title>\n<style>{STYLE}</style>\n<main>\n\
-         <h1>Six ways to find a peer’s ALTO server, measured</h1>\n\
+    let main = format!(
+        "<h1>Six ways to find a peer’s ALTO server, measured</h1>\n\
          <p class=\"lead\">{} users announced once each by every approach, in one world: {} access networks, {} \
          regions behind one carrier-grade NAT, a network that publishes nothing. Of the {} answers on the slides \
          of <i>draft-kiesel-alto-3pdisc-02</i> {agreeing} hold.</p>\n{sections}\
          <details><summary>All tables as text</summary><pre>{}</pre></details>\n\
-         <details><summary>What the trackers were configured with</summary><pre>{}</pre></details>\n\
-         </main>\n</html>\n",
+         <details><summary>What the trackers were configured with</summary><pre>{}</pre></details>\n",
         findings.params.announces,
         findings.params.networks,
         findings.params.regions,
         cells.count(),
         escaped(report::text(findings).trim_end()),
         escaped(&configurations(findings)),
-    )
+    );
+    document("alto evaluate approaches", STYLE, &main)
 }
 
 fn configurations(findings: &Findings<'_>) -> String {

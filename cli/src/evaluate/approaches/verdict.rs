@@ -2,7 +2,7 @@
 
 use super::books::{Account, Party, Secret};
 use super::ratio;
-use super::trial::{Right, Trial};
+use super::trial::{Right, Share, Trial};
 
 /// The columns of the slides' table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,8 +178,6 @@ fn share_of(users: usize, all: usize) -> f64 {
 fn list(names: &std::collections::BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
-
-use super::trial::Share;
 
 #[cfg(test)]
 mod tests {

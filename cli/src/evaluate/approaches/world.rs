@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::super::trials::mixed;
+use super::super::mixed;
 
 /// The most regions: as many second octets there is room for.
 pub(super) const MOST_REGIONS: u8 = 16;

@@ -4,6 +4,7 @@ use alto_discovery::guidance::rank;
 use alto_discovery::selection::{Ask, Role, V6Record};
 use alto_discovery::{Request, Why};
 
+use super::super::mixed;
 use super::SwarmOptions;
 use super::world::{GOOD, NETWORKS, World, is_good, requester};
 
@@ -123,12 +124,4 @@ fn first_is_good(world: &World, request: &Request<'_, V6Record>, list: &[V6Recor
     }
     let ranked = rank(list.iter().copied().zip(costs));
     ranked.first().is_some_and(|ranked| is_good(&ranked.candidate))
-}
-
-/// A seed for each draw (SplitMix64).
-pub(super) fn mixed(seed: u64, draw: u64) -> u64 {
-    let mut bits = seed.wrapping_add(draw.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }

@@ -10,10 +10,10 @@ use alto_discovery::selection::{Record as _, Role, Swarm, V6Record};
 use alto_discovery::{Peer, Request, Share, Why};
 use serde_json::{Value, json};
 
+use super::super::mixed;
 use super::SwarmOptions;
 use super::exact::count;
 use super::graph::Graph;
-use super::trials::mixed;
 use super::world::VIEW_OCTETS;
 use crate::Failure;
 use crate::stage::{Stage, address, record};
