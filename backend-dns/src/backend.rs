@@ -15,8 +15,9 @@ use crate::names::Names;
 use crate::pace::Pace;
 use crate::plan::{Granularity, is_refused};
 use crate::resolvers::Resolvers;
+use crate::rules::Rules;
 use crate::upstream::Upstream;
-use crate::walk::{Rules, Walk};
+use crate::walk::Walk;
 use crate::{APPROACH_OF_PEERS, NAME};
 
 /// The most time one call takes; a caller may give it less.

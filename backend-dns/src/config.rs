@@ -13,9 +13,9 @@ use crate::address::ResolverAddress;
 use crate::backend::DnsBackend;
 use crate::naptr::Reading;
 use crate::plan::{Granularity, Transition};
+use crate::rules::{DnssecMode, Rules};
 use crate::scope::NxdomainCut;
 use crate::service::Service;
-use crate::walk::{DnssecMode, Rules};
 
 /// The longest a question may take.
 pub const TIMEOUT: Setting<Duration> = Setting {

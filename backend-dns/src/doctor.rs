@@ -15,7 +15,7 @@ use crate::domain;
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::reply;
 use crate::resolvers::{Server, servers};
-use crate::walk::DnssecMode;
+use crate::rules::DnssecMode;
 
 /// Where all walks lead (RFC 3172, RFC 3596 §2.5).
 const REVERSE_TREES: [&str; 2] = ["in-addr.arpa.", "ip6.arpa."];

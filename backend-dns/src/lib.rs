@@ -44,6 +44,7 @@ mod pace;
 pub mod plan;
 mod reply;
 mod resolvers;
+pub mod rules;
 pub mod scope;
 pub mod service;
 mod sockets;

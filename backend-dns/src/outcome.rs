@@ -9,8 +9,9 @@ use alto_discovery_core::{
 };
 
 use crate::fact::Failure;
+use crate::rules::DnssecMode;
 use crate::scope::proven;
-use crate::walk::{DnssecMode, Ending, Unanswered, Walk};
+use crate::walk::{Ending, Unanswered, Walk};
 use crate::{APPROACH, APPROACH_BY_ID, NAME};
 
 /// An answer to which a failed question might have had a better one is kept no longer than this.

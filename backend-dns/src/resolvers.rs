@@ -19,9 +19,9 @@ use crate::domain::name_of;
 use crate::exchange::{Exchange, Fault, Question, Way, Wish};
 use crate::fact::Failure;
 use crate::reply;
+use crate::rules::DnssecMode;
 use crate::transport::{Link, Trust};
 use crate::upstream::{Reply, Standing, Upstream};
-use crate::walk::DnssecMode;
 
 /// A resolver that is back replies to the simplest question within this time.
 const PROBE_TIME: Duration = Duration::from_millis(250);

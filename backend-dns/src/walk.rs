@@ -11,9 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alto_discovery_core::{
-    Answer, Dnssec, Error, Origin, Peer, PeerId, Policy, Server, Step, Validity,
-};
+use alto_discovery_core::{Answer, Dnssec, Error, Origin, Peer, PeerId, Server, Step, Validity};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
@@ -21,11 +19,11 @@ use crate::NAME;
 use crate::branch::{Branch, Pending};
 use crate::explain;
 use crate::fact::{Content, Fact, Failure};
-use crate::naptr::{Reading, judge};
+use crate::naptr::judge;
 use crate::outcome::outcome;
-use crate::plan::{Granularity, Plan, Rung, Transition};
-use crate::scope::NxdomainCut;
-use crate::service::{Service, Wanted};
+use crate::plan::{Plan, Rung};
+use crate::rules::{DnssecMode, Rules};
+use crate::service::Wanted;
 
 /// At most this many questions in one call, retries included (6 names of the procedure and
 /// what non-terminal records add).
@@ -34,38 +32,6 @@ pub const MAX_QUERIES: usize = 20;
 pub const MAX_SERVERS: usize = 16;
 /// At most this many non-terminal records in a chain.
 pub const MAX_HOPS: usize = 5;
-
-/// What DNSSEC has to say in a walk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DnssecMode {
-    /// Nothing.
-    Off,
-    /// Its state is recorded.
-    #[default]
-    Prefer,
-    /// Only authenticated records are used, and the walk stops at the first question that fails, so
-    /// that breaking a longer name cannot bring a shorter one to power.
-    Require,
-}
-
-/// How to walk, from the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// What is looked for.
-    pub service: Service,
-    /// What is asked for a host.
-    pub granularity: Granularity,
-    /// What else is asked for transition addresses.
-    pub transition: Transition,
-    /// How records are read.
-    pub reading: Reading,
-    /// What DNSSEC has to say.
-    pub dnssec: DnssecMode,
-    /// What a denial settles.
-    pub nxdomain_cut: NxdomainCut,
-    /// Who may be asked for and contacted.
-    pub policy: Policy,
-}
 
 /// One peer's walk.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use alto_backend_dns::fact::{Content, Fact, Failure};
 use alto_backend_dns::naptr::Naptr;
 use alto_backend_dns::plan::{Granularity, Plan};
-use alto_backend_dns::walk::{Rules, Walk};
+use alto_backend_dns::rules::Rules;
+use alto_backend_dns::walk::Walk;
 use alto_discovery_core::{Answer, Dnssec, Error, Origin, Scope, Trust, Validity, code};
 use tokio::time::Instant;
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use alto_backend_dns::fact::{Content, Fact, Failure};
 use alto_backend_dns::naptr::Naptr;
 use alto_backend_dns::plan::Granularity;
+use alto_backend_dns::rules::Rules;
 use alto_backend_dns::scope::NxdomainCut;
-use alto_backend_dns::walk::{Rules, Walk};
+use alto_backend_dns::walk::Walk;
 use alto_discovery_core::{
     Answer, Dnssec, Error, IdScope, Origin, Peer, PeerId, Policy, Scope, Token, Validity,
 };

@@ -2,71 +2,21 @@
 
 mod support;
 
-use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use alto_backend_dns::{DnsBackend, DnsConfig};
-use alto_discovery_core::{
-    Answer, Backend, BackendConfig as _, Call, Dnssec, Error, Origin, Peer, Policy, Validity, code,
-};
-use alto_testkit::control::ControlTimer;
+use alto_discovery_core::{Backend, BackendConfig as _, Call, Error, Origin, Peer, Validity, code};
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::rdata::{CNAME, NS};
 use hickory_proto::rr::{RData, Record};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use support::asking::{
+    A, ALL4, PEER, R24, R32, a_at_r24, backend, backend_with, config, discover, finds_a, outcome,
+};
 use support::{Over, Send, Server, name, name_of, nxdomain, octets, reply, server_at, soa, zone};
-use tokio::time::Instant;
-
-const PEER: &str = "198.51.100.3";
-const R32: &str = "3.100.51.198.in-addr.arpa.";
-const R24: &str = "100.51.198.in-addr.arpa.";
-const ALL4: [&str; 4] = [R32, R24, "51.198.in-addr.arpa.", "198.in-addr.arpa."];
-const A: &str = "https://a.example/ird";
-
-fn config(resolvers: &[SocketAddr]) -> DnsConfig {
-    let resolver = resolvers.iter().copied().map(Into::into).collect();
-    DnsConfig { resolver, zone_qps: 10_000, total_qps: 10_000, ..DnsConfig::default() }
-}
-
-fn backend_with(config: &DnsConfig) -> DnsBackend {
-    let policy =
-        Policy { allow_documentation: true, allow_private_peers: true, ..Policy::default() };
-    DnsBackend::new(config, policy).unwrap()
-}
-
-fn backend(server: &Server) -> DnsBackend {
-    backend_with(&config(&[server.address]))
-}
-
-async fn discover(backend: &DnsBackend, peer: &str) -> Result<Arc<Answer>, Error> {
-    let peer: Peer<'static> = peer.parse().unwrap();
-    let call = Call::until(Instant::now() + Duration::from_secs(2));
-    backend.discover(&peer, &call).await
-}
-
-async fn outcome(server: &Server) -> Result<Arc<Answer>, Error> {
-    discover(&backend(server), PEER).await
-}
-
-#[track_caller]
-fn finds_a(result: Result<Arc<Answer>, Error>) -> Arc<Answer> {
-    let answer = result.unwrap();
-    assert_eq!(answer.servers()[0].uri.as_str(), A);
-    answer
-}
 
 /// An outcome's lifetime begins with the last of its facts and ends with the first, so that it is a
 /// little shorter than any of them.
 fn seconds(validity: Validity) -> u64 {
     (validity.lifetime() + Duration::from_millis(500)).as_secs()
-}
-
-/// A record for A at R24 and nothing else.
-fn a_at_r24(question: &Message) -> Message {
-    zone(question, &[server_at(R24, 600, A)])
 }
 
 /// RFC 6840 §5.7, RFC 6891, 0x20: what our questions look like, and that each is asked once.
@@ -347,94 +297,6 @@ async fn lifetimes() {
     assert_eq!(seconds(none.validity), 300);
 }
 
-/// A closed port: known at once, not asked while it is closed, used again when it opens.
-#[tokio::test]
-async fn a_closed_port_and_its_return() {
-    // An address of its own, where no other test listens.
-    let free = "127.88.0.1:0".parse().unwrap();
-    let address = Server::start_udp(free, |_, _| Vec::new()).await.stop().await;
-    let backend = backend_with(&config(&[address]));
-    let (start, control) = (Instant::now(), ControlTimer::start());
-    let error = discover(&backend, PEER).await.unwrap_err();
-    assert_eq!(error.code(), code::UNREACHABLE);
-    let (took, late) = (start.elapsed(), control.end().around(start));
-    assert!(took < Duration::from_millis(250) + late, "{took:?}, the machine was {late:?} late");
-    let sent = backend.questions_sent();
-    assert_eq!(discover(&backend, "203.0.113.9").await.unwrap_err().code(), code::UNREACHABLE);
-    assert_eq!(backend.questions_sent(), sent, "the circuit is open");
-
-    let back = Instant::now();
-    let _server = Server::start_udp(address, |question, _| octets(&a_at_r24(question))).await;
-    let recovered = async {
-        while discover(&backend, PEER).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(1), recovered).await.unwrap();
-    assert!(back.elapsed() < Duration::from_secs(1));
-}
-
-/// A silent resolver: each name gets its share, the deadline is met.
-#[tokio::test]
-async fn silence_ends_at_the_deadline() {
-    let server = Server::start(|_, _| Vec::new()).await;
-    let backend = backend(&server);
-    let peer: Peer<'static> = PEER.parse().unwrap();
-    let (start, control) = (Instant::now(), ControlTimer::start());
-    let deadline = start + Duration::from_millis(400);
-    let error = backend.discover(&peer, &Call::until(deadline)).await.unwrap_err();
-    assert_eq!(error.code(), code::TIMEOUT);
-    let (took, late) = (start.elapsed(), control.end().around(start));
-    assert!(took < Duration::from_millis(450) + late, "{took:?}, the machine was {late:?} late");
-    assert_eq!(server.names(), ALL4);
-}
-
-/// A silent resolver may have asked for a name although the next resolver is closed: it counts.
-#[tokio::test]
-async fn silence_counts_beside_a_closed_port() {
-    let closed = Server::start(|_, _| Vec::new()).await.stop().await;
-    // It answers the simplest question, as one that finds a zone dead.
-    let silent = Server::start(|question, _| match &*name_of(question) {
-        "." => octets(&reply(question, ResponseCode::NoError)),
-        _ => Vec::new(),
-    })
-    .await;
-    let config = config(&[silent.address, closed]);
-    let timeout = Duration::from_millis(100);
-    let backend = backend_with(&DnsConfig { zone_qps: 1, timeout, ..config });
-    let start = Instant::now();
-    for host in 0..30 {
-        discover(&backend, &format!("198.51.{host}.3")).await.unwrap_err();
-    }
-    let names: HashSet<String> = silent.names().into_iter().collect();
-    let asked = names.iter().filter(|name| name.ends_with("51.198.in-addr.arpa.")).count();
-    let most = 20 + start.elapsed().as_secs() + 1;
-    assert!(asked as u64 <= most, "{asked} of {most}");
-}
-
-/// Several resolvers: one that is closed or does not serve us is passed over.
-#[tokio::test]
-async fn the_next_resolver_is_asked() {
-    let closed = Server::start(|_, _| Vec::new()).await.stop().await;
-    let refusing =
-        Server::start(|question, _| octets(&reply(question, ResponseCode::Refused))).await;
-    let good = Server::start(|question, _| octets(&a_at_r24(question))).await;
-    let backend = backend_with(&config(&[closed, refusing.address, good.address]));
-    assert!(!finds_a(discover(&backend, PEER).await).incomplete);
-    assert_eq!(refusing.names(), [R32, R24]);
-}
-
-/// SERVFAIL is how a validator holds forged data back: what another resolver says instead does not count.
-#[tokio::test]
-async fn a_failure_is_not_asked_of_the_next() {
-    let failing =
-        Server::start(|question, _| octets(&reply(question, ResponseCode::ServFail))).await;
-    let credulous = Server::start(|question, _| octets(&a_at_r24(question))).await;
-    let both = backend_with(&config(&[failing.address, credulous.address]));
-    assert_eq!(discover(&both, PEER).await.unwrap_err().code(), code::UPSTREAM_FAILURE);
-    assert!(credulous.names().is_empty());
-}
-
 /// RFC 2181 §9: what is cut short over TCP, too, is no absence and no answer.
 #[tokio::test]
 async fn a_reply_cut_short_for_good_is_a_failure() {
@@ -452,87 +314,6 @@ async fn a_reply_cut_short_for_good_is_a_failure() {
         let error = outcome(&server).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { .. }), "{code} {records}: {error}");
     }
-}
-
-/// AD is a validator's word; a server without recursion is no validator.
-#[tokio::test]
-async fn dnssec_states() {
-    for (authentic, recursive, state) in [
-        (true, true, Dnssec::Secure),
-        (false, true, Dnssec::Insecure),
-        (false, false, Dnssec::Unknown),
-    ] {
-        let server = Server::start(move |question, _| {
-            let mut reply = a_at_r24(question);
-            reply.metadata.authentic_data = authentic;
-            reply.metadata.recursion_available = recursive;
-            octets(&reply)
-        })
-        .await;
-        assert_eq!(finds_a(outcome(&server).await).dnssec, state);
-        let mut off = config(&[server.address]);
-        off.set("dns.dnssec", "off").unwrap();
-        assert_eq!(finds_a(discover(&backend_with(&off), PEER).await).dnssec, Dnssec::Unknown);
-    }
-    let mut far = config(&["192.0.2.1:53".parse().unwrap()]);
-    far.set("dns.dnssec", "require").unwrap();
-    let refused = DnsBackend::new(&far, Policy::default()).unwrap_err();
-    assert_eq!(refused.code(), code::CONFIG, "nobody far away can be believed");
-}
-
-fn servfail(question: &Message, extended_errors: &[u16]) -> Message {
-    let mut reply = reply(question, ResponseCode::ServFail);
-    reply.metadata.recursion_available = true;
-    if let Some(edns) = reply.edns.as_mut() {
-        for code in extended_errors {
-            let text = [&code.to_be_bytes()[..], b"said so"].concat();
-            edns.options_mut().insert(EdnsOption::Unknown(15, text));
-        }
-    }
-    reply
-}
-
-/// Forged data is told apart from a failure, by an extended error or by asking unchecked.
-#[tokio::test]
-async fn bogus_is_no_mere_failure() {
-    let told = Server::start(|question, _| octets(&servfail(question, &[7]))).await;
-    let found_out = Server::start(|question, _| {
-        let unchecked = question.metadata.checking_disabled;
-        octets(&if unchecked { nxdomain(question) } else { servfail(question, &[]) })
-    })
-    .await;
-    // RFC 8914 §2: there may be several.
-    let told_among_others =
-        Server::start(|question, _| octets(&servfail(question, &[22, 9, 13]))).await;
-    for server in [&told, &found_out, &told_among_others] {
-        let result = outcome(server).await;
-        assert!(
-            matches!(&result, Err(Error::Rejected { cause, .. }) if cause.code() == code::BOGUS),
-            "{result:?}"
-        );
-    }
-    let message = outcome(&told_among_others).await.unwrap_err().to_string();
-    assert!(message.ends_with("DNSKEY missing (extended error 9): said so"), "{message}");
-    assert_eq!(told.names(), ALL4);
-    assert_eq!(found_out.names().len(), 4 * 3);
-    let other_kind = Server::start(|question, _| octets(&servfail(question, &[22]))).await;
-    let result = outcome(&other_kind).await;
-    assert!(
-        matches!(&result, Err(Error::Unavailable { cause, .. }) if cause.code() == code::UPSTREAM_FAILURE)
-    );
-}
-
-/// A failure that passes between two questions is no forgery: what the resolver says in the end counts.
-#[tokio::test]
-async fn a_failure_that_passes_is_not_bogus() {
-    let asked = AtomicUsize::new(0);
-    let server = Server::start(move |question, _| {
-        let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
-        octets(&if first { servfail(question, &[]) } else { a_at_r24(question) })
-    })
-    .await;
-    assert!(!finds_a(outcome(&server).await).incomplete);
-    assert_eq!(server.names(), [R32, R32, R32, R24]);
 }
 
 /// The SOA's owner must lie above the name; another's denial does not date it.

@@ -2,8 +2,12 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::net::UdpSocket;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use alto_testkit::process::wait_until;
 use serde_json::{Value, json};
 
 fn alto(more: &[&str]) -> Output {
@@ -208,7 +212,12 @@ fn each_server_counts() {
         ("region1", &[1, 2, 3, 4, 5, 6]),
         ("quiet", &[5, 6]),
     ] {
-        let without = rights(&json(&[&few[..], &["--without", server]].concat()));
+        let value = json(&[&few[..], &["--without", server]].concat());
+        // What is missing anyway is not stopped and started.
+        for row in value["approaches"].as_array().unwrap() {
+            assert_ne!(row["outage"]["stopped"], server);
+        }
+        let without = rights(&value);
         for approach in 1..=6 {
             let (before, after) = (whole[approach - 1], without[approach - 1]);
             if falls.contains(&approach) {
@@ -263,4 +272,37 @@ fn wrong_options_are_refused() {
     ] {
         assert_eq!(alto(&wrong).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+/// A page without a place is told before the work of minutes.
+#[test]
+fn no_place_for_the_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none").join("page.html");
+    let output = alto(&["--html", path.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(told.contains(path.to_str().unwrap()) && !told.contains("announces in"), "{told}");
+    assert!(output.stdout.is_empty());
+}
+
+/// One world at a time: who has to wait says for what, and goes on when it is free.
+#[test]
+fn turns_are_taken() {
+    let mut door = None;
+    // Other tests have their turns.
+    let is_ours = wait_until(Duration::from_secs(600), || {
+        door = UdpSocket::bind("127.8.255.254:4117").ok();
+        door.is_some()
+    });
+    assert!(is_ours);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_alto"));
+    command.args(["evaluate", "approaches", "--announces", "1", "--networks", "2", "--brief"]);
+    let mut waiting = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let first = told.next().unwrap().unwrap();
+    assert!(first.contains("waiting") && first.contains("127.8.255.254:4117"), "{first}");
+    drop(door);
+    told.for_each(drop);
+    assert!(waiting.wait().unwrap().success());
 }

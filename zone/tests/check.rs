@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use alto_backend_dns::fact::Failure;
 use alto_backend_dns::naptr::Naptr;
+use alto_backend_dns::rules::Rules;
 use alto_backend_dns::upstream::{Holds, Reply};
-use alto_backend_dns::walk::Rules;
 use alto_discovery_core::{Dnssec, Finding, Policy};
 use alto_testkit::{Data, Record, Zone};
 use alto_zone::check::{Check, Seen};

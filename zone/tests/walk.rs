@@ -9,8 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use alto_backend_dns::fact::{Content, Fact};
+use alto_backend_dns::rules::Rules;
 use alto_backend_dns::upstream::Holds;
-use alto_backend_dns::walk::{Rules, Walk};
+use alto_backend_dns::walk::Walk;
 use alto_discovery_core::{Dnssec, Origin, Policy, Validity};
 use alto_testkit::{Record, Zone, wire::kind};
 use alto_zone::{Entry, Fault, Format, PortBlock, Publication, ServerLine, Style, reverse_name};

@@ -1,5 +1,7 @@
 //! What is held of each server, and which of them fails. Pure.
 
+mod entry;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +14,10 @@ use crate::error::Error;
 use crate::load::Loaded;
 use crate::reach::Reach;
 use crate::server_table::ServerTable;
+use entry::Entry;
 
 /// Servers of which anything is remembered. Of most it is a failure or a small table.
 const MOST_SERVERS: usize = 10_000;
-
-/// How long a server that failed is left alone: twice as long each time, unless it says how long.
-/// One that says "now", or names a time that is past, is not asked at each announce for that. This is
-/// the first pause after what may pass soon, such as a body that broke off; one whose host cannot be
-/// reached is left alone as [`Reach`] says.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
-/// The first pause of a server that refuses, or sends what we refuse.
-const FIRST_PAUSE: Duration = Duration::from_secs(30);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
-
-/// How long past its life a table is still used while its server cannot be reached, as RFC 8767
-/// does it for DNS: guidance an hour old is better than none, and marked.
-const LONGEST_STALE: Duration = Duration::from_secs(3_600);
 
 /// What came of a flight, once it has.
 pub(crate) type Landing = Option<Result<Arc<ServerTable>, Error>>;
@@ -39,26 +29,6 @@ pub(crate) struct Shelf {
     reach: Reach,
     octets: usize,
     most_octets: usize,
-}
-
-/// One server.
-#[derive(Debug)]
-struct Entry {
-    held: Option<Arc<Loaded>>,
-    /// What is held, marked as out of date, while the server cannot be reached.
-    stale: Option<Arc<ServerTable>>,
-    failure: Option<Failure>,
-    flight: Option<watch::Receiver<Landing>>,
-    used: Instant,
-}
-
-/// How a server failed last.
-#[derive(Debug)]
-struct Failure {
-    error: Error,
-    times: u32,
-    /// Until when it is left alone; `None` as long as a host cannot be reached.
-    until: Option<Instant>,
 }
 
 /// Who asks for a table.
@@ -210,8 +180,7 @@ impl Shelf {
         self.make_room(now);
         self.reach.take_off(server, &flight, now);
         let entry = self.servers.entry(server.clone());
-        let none = Entry { held: None, stale: None, failure: None, flight: None, used: now };
-        entry.or_insert(none).flight = Some(flight);
+        entry.or_insert_with(|| Entry::new(now)).flight = Some(flight);
     }
 
     /// Notes what came. A new table takes the place of the old one at once and as a whole; if the
@@ -234,9 +203,8 @@ impl Shelf {
         match result {
             Ok(loaded) => {
                 let table = Arc::clone(&loaded.table);
-                self.octets -= entry.let_go();
+                self.octets -= entry.hold(loaded);
                 self.octets += table.bytes();
-                (entry.failure, entry.held) = (None, Some(Arc::new(loaded)));
                 self.shrink(server);
                 Ok(table)
             }
@@ -264,7 +232,7 @@ impl Shelf {
     pub(crate) fn succeeded(&mut self, server: &Url) {
         self.reach.replied(server);
         if let Some(entry) = self.servers.get_mut(server) {
-            (entry.failure, entry.stale) = (None, None);
+            entry.recover();
         }
     }
 
@@ -303,83 +271,6 @@ impl Shelf {
     }
 }
 
-impl Entry {
-    fn glance(&self, server: &Url, reach: &Reach, now: Instant) -> Glance {
-        let table = self.best(Asker::Announces, now).cloned();
-        Glance { table, state: self.state(server, reach, now) }
-    }
-
-    /// Whether its server wants what is held forgotten by now.
-    fn is_to_be_forgotten(&self, now: Instant) -> bool {
-        self.held.as_ref().is_some_and(|held| held.life.is_to_be_forgotten(now))
-    }
-
-    fn is_flying(&self) -> bool {
-        self.flight.as_ref().is_some_and(is_under_way)
-    }
-
-    /// Why the server is left alone now. What is held is looked after by its own fetches.
-    fn pausing<'a>(&'a self, server: &Url, reach: &'a Reach, now: Instant) -> Option<&'a Error> {
-        match &self.failure {
-            Some(Failure { error, until: Some(until), .. }) => (now < *until).then_some(error),
-            Some(Failure { error, until: None, .. }) => reach.away(&error.uri, now),
-            None if self.held.is_none() => reach.away(server, now),
-            None => None,
-        }
-    }
-
-    /// What is fresh, or stale.
-    fn best(&self, asker: Asker, now: Instant) -> Option<&Arc<ServerTable>> {
-        let fresh = self.held.as_ref().filter(|held| held.is_fresh(asker, now));
-        fresh.map(|held| &held.table).or_else(|| self.stale(now))
-    }
-
-    /// What is held although it has expired, while its server cannot be reached.
-    fn stale(&self, now: Instant) -> Option<&Arc<ServerTable>> {
-        let expired = self.held.as_ref()?.life.by_http().until();
-        let age = now.saturating_duration_since(expired);
-        self.stale.as_ref().filter(|_| age < LONGEST_STALE)
-    }
-
-    /// Drops the table; how many octets that makes free.
-    fn let_go(&mut self) -> usize {
-        self.stale = None; // it has the same maps
-        self.held.take().map_or(0, |held| held.table.bytes())
-    }
-
-    fn state(&self, server: &Url, reach: &Reach, now: Instant) -> State {
-        let is_young = |held: &Arc<Loaded>| {
-            let life = held.life.for_announces();
-            life.holds(now) && life.left(now) >= life.lifetime() / 5
-        };
-        if self.held.as_ref().is_some_and(is_young) {
-            State::Rest
-        } else if self.is_flying() {
-            State::Flying
-        } else if self.pausing(server, reach, now).is_some() {
-            State::Failing
-        } else {
-            State::Due
-        }
-    }
-
-    /// Notes a failure. What a server refuses, or what we refuse, is no reason to go by what it
-    /// said before.
-    fn fail(&mut self, error: Error, now: Instant) {
-        let held = self.held.as_ref().filter(|held| error.is_passing() && held.life.may_be_stale);
-        self.stale = held.map(|held| Arc::new(held.table.out_of_date(&error)));
-        let times = self.failure.as_ref().map_or(0, |failure| failure.times);
-        self.failure = Some(if error.is_unreachable() {
-            Failure { error, times, until: None }
-        } else {
-            let first = if error.is_passing() { SHORTEST_PAUSE } else { FIRST_PAUSE };
-            let pause = first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
-            let pause = error.retry_after().unwrap_or(pause).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-            Failure { error, times: times + 1, until: Some(now + pause) }
-        });
-    }
-}
-
 impl Glance {
     /// Nothing is known of the server.
     const NOTHING: Self = Self { table: None, state: State::Due };
@@ -388,16 +279,6 @@ impl Glance {
 /// Whether a flight is: one whose task was dropped never lands.
 pub(crate) fn is_under_way(flight: &watch::Receiver<Landing>) -> bool {
     flight.has_changed().is_ok()
-}
-
-impl Loaded {
-    fn is_fresh(&self, asker: Asker, now: Instant) -> bool {
-        let validity = match asker {
-            Asker::Waiting => self.life.by_http(),
-            Asker::Announces => self.life.for_announces(),
-        };
-        validity.holds(now)
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 #![allow(unreachable_pub)] // shared as a module, not as a crate
 #![allow(dead_code)] // each file of tests uses a part of it
 
+pub mod asking;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 

@@ -2,6 +2,7 @@
 
 use alto_discovery_core::Validity;
 
+use super::entry::{FIRST_PAUSE, LONGEST_PAUSE, LONGEST_STALE};
 use super::*;
 use crate::error::Fault;
 use crate::life::Life;

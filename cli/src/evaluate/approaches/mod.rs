@@ -18,11 +18,16 @@ mod wire;
 mod world;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use tokio::net::UdpSocket;
+use tokio::time::sleep;
 
+use super::html::Place;
 use super::number;
 use crate::Failure;
 use crate::report::Status;
@@ -116,10 +121,11 @@ pub(crate) fn run(options: &ApproachesOptions) -> Result<Status, Failure> {
         let message = format!("no server `{unknown}`; there are: {}", names.join(", "));
         return Err(Failure::Usage(message));
     }
+    let place = options.html.as_deref().map(Place::new).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let findings = runtime.map_err(Failure::Input)?.block_on(measure(options))?;
-    if let Some(path) = &options.html {
-        std::fs::write(path, page::page(&findings)).map_err(Failure::Output)?;
+    if let Some(place) = place {
+        place.write(&page::page(&findings))?;
     }
     let text =
         if options.json { report::json(&findings).to_string() } else { report::text(&findings) };
@@ -129,18 +135,29 @@ pub(crate) fn run(options: &ApproachesOptions) -> Result<Status, Failure> {
 
 /// One world at a time on this machine: its users' addresses are the same in all of them. Whoever holds
 /// this socket may go on; the system takes it back however the program ends.
-async fn turn() -> tokio::net::UdpSocket {
-    const DOOR: ([u8; 4], u16) = ([127, world::SERVERS, 255, 254], 4_117);
+async fn turn() -> Result<UdpSocket, Failure> {
+    let door = SocketAddr::from(([127, world::SERVERS, 255, 254], 4_117));
+    let mut has_told = false;
     loop {
-        if let Ok(socket) = tokio::net::UdpSocket::bind(std::net::SocketAddr::from(DOOR)).await {
-            return socket;
+        match UdpSocket::bind(door).await {
+            Ok(socket) => return Ok(socket),
+            Err(fault) if fault.kind() == ErrorKind::AddrInUse => {}
+            Err(fault) => return Err(Failure::Stage(format!("no socket at {door}: {fault}"))),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        if !has_told {
+            // If nobody can hear it, the figures still come.
+            let _ = writeln!(
+                std::io::stderr(),
+                "alto: waiting for who holds UDP {door}: one evaluation at a time"
+            );
+            has_told = true;
+        }
+        sleep(Duration::from_millis(50)).await;
     }
 }
 
 async fn measure(options: &ApproachesOptions) -> Result<Findings<'_>, Failure> {
-    let _turn = turn().await;
+    let _turn = turn().await?;
     let without: BTreeSet<String> = options.without.iter().cloned().collect();
     let size = options.size();
     let users = size.users(options.announces + SPARE, options.seed, options.liars, options.silent);

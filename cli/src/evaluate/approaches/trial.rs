@@ -130,7 +130,7 @@ pub(super) async fn run(approach: Approach, plan: &Plan<'_>) -> Result<Trial, Fa
         said.push(stage.announce(number, user, None, &mut right).await?);
     }
     let account = stage.books.account();
-    let outage = if plan.outage { Some(stage.outage(plan, &said).await?) } else { None };
+    let outage = if plan.outage { stage.outage(plan, &said).await? } else { None };
     let (announces, elapsed) = (plan.users.len(), began.elapsed());
     Ok(Trial { approach, toml, announces, right, account, outage, elapsed })
 }
@@ -172,13 +172,17 @@ impl Stage {
         Ok(say)
     }
 
-    /// Stops what the approach stands on, lets users announce, and starts it again.
-    async fn outage(&mut self, plan: &Plan<'_>, said: &[Say]) -> Result<Outage, Failure> {
+    /// Stops what the approach stands on, lets users announce, and starts it again; nothing if that is
+    /// missing anyway.
+    async fn outage(&mut self, plan: &Plan<'_>, said: &[Say]) -> Result<Option<Outage>, Failure> {
         let stopped = match self.approach.backends {
             ["dns"] => NAME_SERVER.into(),
             ["redirect"] => REDIRECTOR.pid(),
             _ => ACCESS.into(),
         };
+        if plan.without.contains(&stopped) {
+            return Ok(None);
+        }
         self.servers.stop(&stopped).await?;
         let (one_in, bounds) = DURING_OUTAGE;
         let some = (plan.users.len() / one_in).clamp(*bounds.start(), *bounds.end());
@@ -202,7 +206,7 @@ impl Stage {
         self.servers.restart(&stopped).await?;
         let recovery = self.recovery(later.as_slice()).await?;
         let [known, new, cold] = rights;
-        Ok(Outage { stopped, known, new, cold, reply, recovery })
+        Ok(Some(Outage { stopped, known, new, cold, reply, recovery }))
     }
 
     /// Lets honest users of networks that publish announce until one is guided rightly.

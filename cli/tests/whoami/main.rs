@@ -3,14 +3,16 @@
 #![forbid(unsafe_code)]
 #![allow(missing_docs)]
 
+mod asked;
+#[path = "../common/mod.rs"]
 mod common;
+mod leases;
 
 use std::fs;
 use std::process::Output;
 
 use alto_testkit::alto::{DIRECTORY, cost_map, network_map};
-use alto_testkit::dhcp::clients::{self, Asks};
-use alto_testkit::dhcp::{DhcpServer, INTERFACE, Names, lose, without_address};
+use alto_testkit::dhcp::{DhcpServer, INTERFACE, Names};
 use alto_testkit::namespace::{self, NEAR, OUTSIDE};
 use alto_testkit::nginx::Nginx;
 use alto_testkit::pki::Authority;
@@ -77,202 +79,6 @@ fn v4(option: u16, domain: &str, server: &str) -> [Value; 4] {
 
 fn v6() -> [Value; 4] {
     [json!("ipv6"), json!(57), json!("access.example."), json!(SERVER)]
-}
-
-/// RFC 7286 §3.1.2, on demand: both families, of two servers that have nothing in common.
-fn asked_of(server: impl Fn(Names<'_>) -> DhcpServer) {
-    let names = names();
-    let dhcp = server(BOTH);
-    let (both, status) = records(&names, &["--ask", INTERFACE]);
-    assert_eq!((both.len(), status), (2, 0), "{both:?}");
-    assert_eq!(found(&both[0]), v4(213, "access.example.", SERVER).each_ref());
-    assert_eq!(found(&both[1]), v6().each_ref());
-    assert_eq!(both[0]["address"], json!(NEAR));
-    let alto_parameter = json!("alto=https%3A%2F%2Falto.access.example%3A8443%2Fdirectory");
-    assert_eq!(both[0]["announce"]["alto"], alto_parameter);
-    assert_eq!(both[0]["queries"], json!(["access.example."]));
-    drop(dhcp);
-
-    // Option 15 only if 213 is not there, or surely leads nowhere (RFC 5986 §3.4).
-    let dhcp = server(Names { access: None, plain: Some("home.example") });
-    let (one, status) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
-    assert_eq!((one.len(), status), (1, 0));
-    assert_eq!(found(&one[0]), v4(15, "home.example.", HOME_SERVER).each_ref());
-    drop(dhcp);
-    let dhcp = server(Names { access: Some("plain.example."), plain: Some("home.example") });
-    let (one, _) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
-    assert_eq!(found(&one[0]), v4(15, "home.example.", HOME_SERVER).each_ref());
-    assert_eq!(
-        one[0]["names"][0],
-        json!({"option": 213, "domain": "plain.example.", "outcome": "none"})
-    );
-    // DHCPv6 has no second name.
-    let (one, status) = records(&names, &["--ask", INTERFACE, "--family", "ipv6"]);
-    assert_eq!((&one[0]["outcome"], status), (&json!("none"), 1));
-    drop(dhcp);
-
-    // What gateways hand out is no name of an access network (RFC 7286 §4.1): nobody is asked for it.
-    let _dhcp = server(Names { access: None, plain: Some("box.local") });
-    let (one, status) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
-    assert_eq!((&one[0]["outcome"], status), (&json!("rejected"), 4));
-    assert_eq!(one[0]["queries"], json!([]));
-}
-
-#[test]
-fn dnsmasq_is_asked() {
-    if namespace::is_inside("dnsmasq_is_asked", &hosts()) {
-        asked_of(DhcpServer::dnsmasq);
-    }
-}
-
-#[test]
-fn kea_is_asked() {
-    if namespace::is_inside("kea_is_asked", &hosts()) {
-        asked_of(DhcpServer::kea);
-    }
-}
-
-/// What is no answer to the question is not heard; a broken one is told, if no other comes.
-#[test]
-fn a_hostile_server_is_not_heard() {
-    if !namespace::is_inside("a_hostile_server_is_not_heard", &hosts()) {
-        return;
-    }
-    let names = names();
-    let dhcp = DhcpServer::hostile(true);
-    let (one, status) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
-    assert_eq!((one.len(), status), (1, 0));
-    assert_eq!(found(&one[0]), v4(213, "access.example.", SERVER).each_ref());
-    dhcp.wait_for(&["answered"]);
-    drop(dhcp);
-    let _dhcp = DhcpServer::hostile(false);
-    let output = whoami(&names, &["--ask", INTERFACE, "--family", "ipv4", "--wait", "1s"]);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(4));
-    assert!(said.contains("the answer of 198.51.100.7: it is cut short"), "{said}");
-}
-
-/// Nobody there, no such interface: told as such, in the time given.
-#[test]
-fn nobody_answers() {
-    if !namespace::is_inside("nobody_answers", &hosts()) {
-        return;
-    }
-    let names = names();
-    for (interface, said) in [(INTERFACE, "no DHCP server answered"), ("none", "no interface")] {
-        let output = whoami(&names, &["--ask", interface, "--wait", "200ms", "--family", "ipv4"]);
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.code() == Some(4) && text.contains(said), "{text}");
-    }
-}
-
-/// What dhclient kept, in each form of the options.
-#[test]
-fn leases_of_dhclient() {
-    if !namespace::is_inside("leases_of_dhclient", &hosts()) {
-        return;
-    }
-    let (names, _dhcp) = (names(), DhcpServer::dnsmasq(BOTH));
-    without_address();
-    for asks in [Asks::Plainly, Asks::AsOctets] {
-        let client = clients::dhclient("-4", asks);
-        let (one, status) = records(&names, &[]);
-        assert_eq!((one.len(), status), (1, 0));
-        assert_eq!(found(&one[0]), v4(213, "access.example.", SERVER).each_ref());
-        assert_eq!(one[0]["interface"], json!("near"));
-        assert_eq!(one[0]["source"], json!("dhclient, /var/lib/dhcp/dhclient.near.leases"));
-        // While the client holds its port, servers can still be asked.
-        let (one, _) = records(&names, &["--ask", INTERFACE, "--family", "ipv4"]);
-        assert_eq!(found(&one[0]), v4(213, "access.example.", SERVER).each_ref());
-        drop(client);
-        // RFC 7286 §4.2: when the address is gone, what was found is void.
-        lose(one[0]["address"].as_str().unwrap());
-        let output = whoami(&names, &[]);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(4));
-        assert!(said.contains("is no address of this host"), "{said}");
-    }
-    let _client = clients::dhclient("-6", Asks::AsOctets);
-    let (one, _) = records(&names, &["--family", "ipv6"]);
-    assert_eq!(found(&one[0]), v6().each_ref());
-}
-
-/// Whole replies that dhcpcd kept, and what it prints.
-#[test]
-fn leases_of_dhcpcd() {
-    if !namespace::is_inside("leases_of_dhcpcd", &hosts()) {
-        return;
-    }
-    let (names, _dhcp) = (names(), DhcpServer::dnsmasq(BOTH));
-    without_address();
-    let _client = clients::dhcpcd();
-    let (both, status) = records(&names, &[]);
-    assert_eq!((both.len(), status), (2, 0), "{both:?}");
-    assert_eq!(found(&both[0]), v4(213, "access.example.", SERVER).each_ref());
-    assert_eq!(found(&both[1]), v6().each_ref());
-    assert_eq!(both[0]["interface"], json!("near"));
-
-    let printed = "dhcpcd -U near >/run/printed && exec \"$0\" \"$@\" </run/printed";
-    let resolver = names.address().to_string();
-    let words = ["whoami", "--json", "--resolver", &resolver, "--lease", "-"];
-    let mut command = std::process::Command::new("/bin/sh");
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    let output = command.args(["-c", printed, env!("CARGO_BIN_EXE_alto")]).args(words).output();
-    let output = output.unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let both: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(both.len(), 2, "{text} {}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(found(&both[0]), v4(213, "access.example.", SERVER).each_ref());
-    assert_eq!(found(&both[1]), v6().each_ref());
-}
-
-/// systemd-networkd 252 keeps option 15 alone.
-#[test]
-fn leases_of_networkd() {
-    if !namespace::is_inside("leases_of_networkd", &hosts()) {
-        return;
-    }
-    let (names, _dhcp) = (names(), DhcpServer::dnsmasq(BOTH));
-    without_address();
-    let _client = clients::networkd();
-    let (one, status) = records(&names, &[]);
-    assert_eq!((one.len(), status), (1, 0), "{one:?}");
-    assert_eq!(found(&one[0]), v4(15, "home.example.", HOME_SERVER).each_ref());
-    assert_eq!(one[0]["interface"], json!("near"));
-    let (none, status) = records(&names, &["--interface", "lo"]);
-    assert_eq!((none.len(), status), (0, 4));
-}
-
-/// NetworkManager keeps option 15 of its own client, and all of dhclient's.
-#[test]
-fn leases_of_network_manager() {
-    if !namespace::is_inside("leases_of_network_manager", &hosts()) {
-        return;
-    }
-    let (names, _dhcp) = (names(), DhcpServer::dnsmasq(BOTH));
-    without_address();
-    let _client = clients::network_manager("internal");
-    let (one, status) = records(&names, &[]);
-    assert_eq!((one.len(), status), (1, 0), "{one:?}");
-    assert_eq!(found(&one[0]), v4(15, "home.example.", HOME_SERVER).each_ref());
-    assert_eq!(one[0]["interface"], json!("near"));
-}
-
-/// With dhclient it keeps option 213, and so does that one in its file.
-#[test]
-fn leases_of_network_manager_by_dhclient() {
-    if !namespace::is_inside("leases_of_network_manager_by_dhclient", &hosts()) {
-        return;
-    }
-    let (names, _dhcp) = (names(), DhcpServer::dnsmasq(BOTH));
-    without_address();
-    let _client = clients::network_manager("dhclient");
-    let (both, status) = records(&names, &[]);
-    assert_eq!((both.len(), status), (2, 0), "{both:?}");
-    for one in both {
-        assert_eq!(found(&one), v4(213, "access.example.", SERVER).each_ref());
-        assert_eq!(one["interface"], json!("near"));
-    }
 }
 
 /// The whole way of a peer: its network's name, its server, that one's maps; and a tracker that is told.
