@@ -376,7 +376,9 @@ int alto_open(const struct alto_config *config, struct alto_discovery **out);
 // first case and forgotten in the second, swarms included; completions not fetched are forgotten in
 // both.
 //
-// ALTO_E_UNAVAILABLE if the system gives no threads or descriptors; it can be tried again.
+// ALTO_E_UNAVAILABLE if the system gives no descriptors; it can be tried again. Leave room for eight threads
+// (RLIMIT_NPROC, TasksMax of a unit): where the system gives fewer than are needed, this is not always told
+// so; it may be ALTO_E_PANIC, cost descriptors, or not return.
 int alto_start(struct alto_discovery *discovery);
 
 // Stops: lookups give ALTO_E_NOT_STARTED from now on, those that wait return, what alto_lookup_async()

@@ -73,7 +73,9 @@ pub unsafe extern "C" fn alto_open(
 /// first case and forgotten in the second, swarms included; completions not fetched are forgotten in
 /// both.
 ///
-/// ALTO_E_UNAVAILABLE if the system gives no threads or descriptors; it can be tried again.
+/// ALTO_E_UNAVAILABLE if the system gives no descriptors; it can be tried again. Leave room for eight threads
+/// (RLIMIT_NPROC, TasksMax of a unit): where the system gives fewer than are needed, this is not always told
+/// so; it may be ALTO_E_PANIC, cost descriptors, or not return.
 ///
 /// # Safety
 /// `discovery` is NULL or from [`alto_open`], and no other call uses it.
