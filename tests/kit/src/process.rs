@@ -182,7 +182,7 @@ pub fn cargo() -> Command {
         let is_of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
             .iter()
             .any(|start| name.to_string_lossy().starts_with(start));
-        if is_of_package {
+        if is_of_package || name == "OUT_DIR" {
             cargo.env_remove(name);
         }
     }
